@@ -1,0 +1,36 @@
+# Two commands: `make reproduce` runs the study, `make test` runs the tests. Each sets up .venv first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: reproduce test slow lint lock clean
+
+reproduce: .venv/installed
+	$(BIN)/snakemake
+
+test: .venv/installed
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+slow: .venv/installed
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/installed
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+
+# The stamp is written last, so that an interrupted install starts again.
+.venv/installed: requirements.lock pyproject.toml
+	rm -f $@
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+# Only for maintainers: needs uv. The lock names no index.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv results data/raw .snakemake
