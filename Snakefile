@@ -1,0 +1,22 @@
+# Balanza: acquire -> panel -> estimate -> check -> compare -> report, one way.
+# `snakemake` runs the synthetic world; see README.md for the real one. `snakemake --list-rules` is a menu.
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    """The report of the configured world, and everything that it rests on."""
+    default_target: True
+    input:
+        f"{RESULTS}/index.html",
+        f"{RESULTS}/config.yaml",
+
+
+include: "workflow/rules/acquire.smk"
+include: "workflow/rules/panel.smk"
+include: "workflow/rules/estimate.smk"
+include: "workflow/rules/check.smk"
+include: "workflow/rules/compare.smk"
+include: "workflow/rules/report.smk"

@@ -1,0 +1,198 @@
+"""The command line: one verb per rule of the workflow, with the same name. Each verb imports only what it needs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from balanza.errors import BalanzaError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+StudyFile = Annotated[Path, typer.Option("--study", help="A study file.")]
+Out = Annotated[Path, typer.Option("--out", help="Where the result goes.")]
+Rows = Annotated[Path | None, typer.Option("--rows", help="The study's rows, unless it has its own panel.")]
+World = Annotated[str, typer.Option(help="Name of the world, for the record.")]
+Seed = Annotated[int, typer.Option(help="Seed of the run.")]
+Level = Annotated[float, typer.Option(help="Confidence level.")]
+Draws = Annotated[int, typer.Option(help="Draws of randomization and bootstrap.")]
+
+
+@app.command()
+def synthesise(
+    out: Out,
+    flavour: Annotated[str, typer.Option(help="null | beneficial | adverse | displacement | reporting")] = "beneficial",
+    selection: Annotated[str, typer.Option(help="none | level | dip")] = "level",
+    seed: Seed = 20190701,
+    size: Annotated[float, typer.Option(help="Share of Mexico's municipalities.")] = 1.0,
+) -> None:
+    """Write the raw files of the synthetic world."""
+    from balanza.acquire.synthetic.world import Settings
+    from balanza.config import load_config
+    from balanza.verbs import synthesise
+
+    run = load_config({"flavour": flavour, "selection": selection, "seed": seed, "size": size}, "synthesise")
+    synthesise.run(Settings(run.flavour, run.selection, run.seed, run.size), out)
+
+
+@app.command()
+def fetch(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of data/sources.csv; all if none is given.")] = None,
+    out: Out = Path("data/raw/mexico"),
+    mirror: Annotated[Path | None, typer.Option(help="A folder with the files.")] = None,
+    offline: Annotated[bool, typer.Option(help="Never touch the network.")] = False,
+) -> None:
+    """Take raw files from a mirror or their address, checked by size and digest."""
+    from balanza.verbs import fetch
+
+    fetch.run(ids or [], out, mirror, offline)
+
+
+@app.command()
+def tidy(
+    reader: Annotated[str, typer.Argument(help="A module of balanza.sources.")],
+    files: Annotated[list[str], typer.Option("--file", help="id=path of a raw file; once for each.")],
+    out: Out,
+) -> None:
+    """Read the raw files of one layout into one tidy table."""
+    from balanza.verbs import tidy
+
+    tidy.run(reader, {item.split("=", 1)[0]: Path(item.split("=", 1)[1]) for item in files}, out)
+
+
+@app.command()
+def panel(
+    tidy: Annotated[Path, typer.Option(help="Folder of the tidy tables.")],
+    out: Out,
+    quality: Annotated[Path, typer.Option(help="Where the quality report goes.")],
+    headquarters: Annotated[bool, typer.Option(help="Count headquarters in Mexico City from July 2020 on.")] = True,
+    education: Annotated[bool, typer.Option(help="Add the Education ministry's JCF spending of 2019.")] = False,
+) -> None:
+    """Build the panels of municipalities and states, and the record of their quality."""
+    from balanza.config import load_config
+    from balanza.verbs import panel
+
+    panel.run(tidy, out, quality, load_config({"guard_headquarters": headquarters, "jcf_education": education}))
+
+
+@app.command()
+def prepare(
+    study: StudyFile,
+    panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
+    out: Out,
+    design: Annotated[Path, typer.Option(help="Where the facts of the design go.")],
+) -> None:
+    """Select and check the rows of a study."""
+    from balanza.verbs import prepare
+
+    prepare.run(study, panel, out, design)
+
+
+@app.command()
+def estimate(
+    study: StudyFile,
+    estimator: Annotated[str, typer.Option(help="A name of the registry.")],
+    out: Out,
+    rows: Rows = None,
+    world: World = "own panel",
+    seed: Seed = 20190701,
+    level: Level = 0.95,
+) -> None:
+    """Run one estimator on one study."""
+    from balanza.verbs import estimate
+
+    estimate.run(study, estimator, out, rows, world, seed, level)
+
+
+@app.command()
+def check(
+    study: StudyFile,
+    check: Annotated[str, typer.Option(help="A name of the registry.")],
+    estimates: Annotated[Path, typer.Option(help="Folder of the study's estimates.")],
+    out: Out,
+    rows: Rows = None,
+    world: World = "own panel",
+    seed: Seed = 20190701,
+    level: Level = 0.95,
+    draws: Draws = 999,
+) -> None:
+    """Run one check on the estimates of a study."""
+    from balanza.verbs import check as verb
+
+    verb.run(study, check, estimates, out, rows, world, seed, level, draws)
+
+
+@app.command()
+def compare(
+    study: StudyFile,
+    estimates: Annotated[Path, typer.Option(help="Folder of the study's estimates.")],
+    out: Out,
+    truth: Annotated[Path | None, typer.Option(help="truth.json of the synthetic world.")] = None,
+) -> None:
+    """Lay the estimates of a study side by side."""
+    from balanza.verbs import compare
+
+    compare.run(study, estimates, out, truth)
+
+
+@app.command()
+def describe(
+    study: StudyFile,
+    rows: Annotated[Path, typer.Option(help="The study's rows.")],
+    out: Out,
+) -> None:
+    """Write the map and the time series of a study."""
+    from balanza.verbs import describe
+
+    describe.run(study, rows, out)
+
+
+@app.command()
+def summarise(
+    panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
+    out: Out,
+) -> None:
+    """Write the national series, last year's municipal rates and light outlines."""
+    from balanza.verbs import summarise
+
+    summarise.run(panel, out)
+
+
+@app.command()
+def report(
+    results: Annotated[Path, typer.Option(help="results/<world>")],
+    studies: Annotated[list[Path], typer.Option("--study", help="A study file; once for each.")],
+) -> None:
+    """Write the pages from the results alone."""
+    from balanza.verbs import report
+
+    report.run(results, studies)
+
+
+@app.command()
+def update(
+    source: Annotated[str, typer.Argument(help="An id of data/sources.csv.")],
+    file: Annotated[Path | None, typer.Option(help="The newer file.")] = None,
+    url: Annotated[str | None, typer.Option(help="Its public address.")] = None,
+    date: Annotated[str | None, typer.Option(help="Its date, YYYY-MM-DD; today if left out.")] = None,
+) -> None:
+    """Bring a newer file of a source into the catalogue, and show which numbers moved."""
+    from balanza.verbs import update
+
+    update.run(source, file, url, date)
+
+
+def main() -> None:
+    """Run a verb; an error that the user can mend is one sentence, not a traceback."""
+    try:
+        app()
+    except BalanzaError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""Configuration of a run and study files: loaded as data, checked before anything runs.
+
+An unknown key is refused with the nearest legal one and the file that it stands in.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from balanza.contract import Outcome, Study, Treatment
+from balanza.errors import ConfigError
+from balanza.provenance import file_digest
+
+Flavour = Literal["null", "beneficial", "adverse", "displacement", "reporting"]
+Selection = Literal["none", "level", "dip"]
+Rows = Literal["municipality_month", "state_month", "state_year", "panel"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class RunConfig(_Strict):
+    """The keys of config/config.yaml."""
+
+    world: Literal["synthetic", "mexico"] = "synthetic"
+    studies: Literal["all"] | list[str] = "all"
+    targets: Literal["default", "full", "validation"] = "default"
+    seed: int = 20190701
+    level: float = Field(0.95, gt=0.5, lt=1)
+    draws: int = Field(999, ge=19)
+    mirror: str | None = None
+    offline: bool = False
+    flavour: Flavour = "beneficial"
+    selection: Selection = "level"
+    size: float = Field(1.0, gt=0, le=1)
+    guard_headquarters: bool = True
+    jcf_education: bool = False
+    deployment_file: str | None = None
+    deployment_elements_file: str | None = None
+    spending_file: str | None = None
+
+
+class _PanelFile(_Strict):
+    file: str
+    unit: str
+    period: str
+
+
+class _Outcome(_Strict):
+    column: str
+    family: Literal["gaussian", "poisson"] = "gaussian"
+    exposure: str | None = None
+
+
+class _Treatment(_Strict):
+    kind: Literal["binary", "reversible", "dose"]
+    column: str | None = None
+    first_treated: str | dict[str, Any] | None = None
+    per: float = Field(1.0, gt=0)
+    unit: str = ""
+    start: str | int | None = None
+    dose: Literal["mean_post", "current"] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> _Treatment:
+        if self.kind == "binary" and self.first_treated is None:
+            raise ValueError("a binary treatment needs `first_treated`: a column or a mapping of unit to period")
+        if self.kind != "binary" and self.column is None:
+            raise ValueError(f"a {self.kind} treatment needs `column`")
+        if self.dose == "mean_post" and self.start is None:
+            raise ValueError("`dose: mean_post` needs `start`, the first period with a dose")
+        return self
+
+
+class StudyFile(_Strict):
+    """The keys of a study file."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    question: str
+    outcome: _Outcome
+    treatment: _Treatment | None = None
+    treatments: dict[str, _Treatment] | None = None
+    cluster: str
+    panel: _PanelFile | None = None
+    rows: Rows = "municipality_month"
+    estimand: str = ""
+    covariates: list[str] | Literal["graph"] = []
+    graph: str | None = None
+    families: dict[str, list[str]] = {}
+    moderators: list[str] = []
+    instruments: list[str] = []
+    variants: dict[str, Any] = {}
+    event_bins: int = Field(1, ge=1)
+    weights: str | None = None
+    window: tuple[str | int, str | int] | None = None
+    missing: Literal["refuse", "drop"] = "refuse"
+    headline: str | None = None
+    options: dict[str, dict[str, Any]] = {}
+    estimators: Literal["auto"] | list[str] = "auto"
+    checks: Literal["auto"] | list[str] = "auto"
+    limits: list[str] = []
+    needs: Literal["deployment_file", "spending_file"] | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_name_treatments(self) -> StudyFile:
+        if (self.treatment is None) == (self.treatments is None):
+            raise ValueError("give either `treatment` or `treatments`")
+        return self
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a mapping from a YAML file, as data only.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not YAML, or holds something other than a mapping.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigError("there is no such file", where=str(path), cure="Check the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"not readable as YAML in UTF-8: {reason}", where=str(path)) from None
+    if not isinstance(content, dict):
+        raise ConfigError("expected keys and values at the top level", where=str(path))
+    return content
+
+
+def _legal_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """The keys that may stand where an unknown key was found."""
+    here: Any = model
+    for step in location[:-1]:
+        fields = getattr(here, "model_fields", {})
+        if step in fields:
+            here = next(iter(_models_in(fields[step].annotation)), None)
+    return sorted(getattr(here, "model_fields", {}))
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+
+
+def _first_problem(error: ValidationError, model: type[BaseModel], where: str) -> ConfigError:
+    problem = error.errors()[0]
+    location = tuple(problem["loc"])
+    key = ".".join(str(part) for part in location)
+    if problem["type"] == "extra_forbidden":
+        legal = _legal_keys(model, location)
+        near = difflib.get_close_matches(str(location[-1]), legal, n=1, cutoff=0)
+        return ConfigError(
+            f"unknown key {key!r}", where=where, cure=f"Did you mean {near[0]!r}? Legal keys: {', '.join(legal)}"
+        )
+    if problem["type"] == "missing":
+        return ConfigError(f"the key {key!r} is missing", where=where, cure="Add it")
+    message = problem["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{key or 'file'}: {message}", where=where)
+
+
+def load_config(values: dict[str, Any], where: str = "configuration") -> RunConfig:
+    """Check the merged configuration of a run.
+
+    Raises
+    ------
+    ConfigError
+        On an unknown key (with the nearest legal one) or an illegal value.
+    """
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise _first_problem(error, RunConfig, where) from None
+
+
+def load_study_file(path: str | Path) -> StudyFile:
+    """Read and check a study file as it stands.
+
+    Raises
+    ------
+    ConfigError
+        On an unknown key (with the nearest legal one), a missing key or an illegal value.
+    """
+    try:
+        return StudyFile.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise _first_problem(error, StudyFile, str(path)) from None
+
+
+def load_study(path: str | Path, level: float = 0.95, draws: int = 999) -> Study:
+    """Read a study file into the contract's form, with its digest.
+
+    Parameters
+    ----------
+    path : path
+        A YAML file of config/studies or of the user.
+    level, draws : float, int
+        Confidence level of the run, and draws of randomization and bootstrap.
+
+    Raises
+    ------
+    ConfigError
+        As `load_study_file`, and if `covariates: graph` comes without a graph.
+    """
+    file = load_study_file(path)
+    named = file.treatments or ({"treatment": file.treatment} if file.treatment else {})
+    treatments = tuple(_treatment(name, item) for name, item in named.items())
+    if file.covariates == "graph" and file.graph is None:
+        raise ConfigError("`covariates: graph` needs `graph`", where=str(path), cure="Name a file of config/graphs")
+    return Study(
+        name=file.name,
+        title=file.title,
+        question=file.question,
+        outcome=Outcome(file.outcome.column, file.outcome.family, file.outcome.exposure),
+        treatments=treatments,
+        cluster=file.cluster,
+        rows="panel" if file.panel else file.rows,
+        unit=file.panel.unit if file.panel else unit_of(file.rows),
+        period=file.panel.period if file.panel else period_of(file.rows),
+        estimand=file.estimand,
+        covariates=("graph",) if file.covariates == "graph" else tuple(file.covariates),
+        graph=file.graph,
+        families={name: tuple(columns) for name, columns in file.families.items()},
+        moderators=tuple(file.moderators),
+        instruments=tuple(file.instruments),
+        variants=file.variants,
+        event_bins=file.event_bins,
+        weights=file.weights,
+        window=file.window,
+        missing=file.missing,
+        headline=file.headline,
+        options=file.options,
+        estimators="auto" if file.estimators == "auto" else tuple(file.estimators),
+        checks="auto" if file.checks == "auto" else tuple(file.checks),
+        limits=tuple(file.limits),
+        level=level,
+        draws=draws,
+        digest=file_digest(path),
+    )
+
+
+def _treatment(name: str, item: _Treatment) -> Treatment:
+    dose = item.dose or ("mean_post" if item.kind == "dose" and item.start is not None else "current")
+    return Treatment(name, item.kind, item.column, item.first_treated, item.per, item.unit, item.start, dose)
+
+
+def unit_of(rows: str) -> str:
+    """The unit column of one of the world's panels."""
+    return "cvegeo" if rows == "municipality_month" else "state"
+
+
+def period_of(rows: str) -> str:
+    """The period column of one of the world's panels."""
+    return "year" if rows == "state_year" else "period"

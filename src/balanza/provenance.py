@@ -1,0 +1,176 @@
+"""Where a number comes from: the code that made it, the data it was made of, and safe writing of results.
+
+Only the standard library, because the Snakefile reads this module at every start.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PACKAGE = "balanza"
+ROOT = Path(__file__).parent
+
+
+@cache
+def _module_file(module: str) -> Path | None:
+    parts = module.split(".")
+    if parts[0] != PACKAGE:
+        return None
+    base = ROOT.joinpath(*parts[1:])
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@cache
+def _imports(module: str) -> frozenset[str]:
+    """The modules of this package that a module names in any import statement, at the top or inside functions."""
+    path = _module_file(module)
+    if path is None:
+        return frozenset()
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                base = importlib.util.resolve_name("." * node.level + base, package)
+            names.add(base)
+            names.update(f"{base}.{alias.name}" for alias in node.names)
+    return frozenset(name for name in names if _module_file(name) is not None)
+
+
+def import_closure(*modules: str) -> list[str]:
+    """Files of this package that the named modules need, found without running them.
+
+    Parameters
+    ----------
+    modules : str
+        Dotted names, for example ``balanza.verbs.estimate``.
+
+    Returns
+    -------
+    list of str
+        Sorted paths, relative to the working directory where they lie below it.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If a named module is not a file of this package.
+    """
+    todo, seen = list(modules), set()
+    for module in modules:
+        if _module_file(module) is None:
+            raise ModuleNotFoundError(f"{module} is not a module of {PACKAGE}")
+    while todo:
+        module = todo.pop()
+        if module not in seen:
+            seen.add(module)
+            todo.extend(_imports(module))
+    files = {path for module in seen if (path := _module_file(module)) is not None}
+    return sorted(_relative(path) for path in files)
+
+
+def _relative(path: Path) -> str:
+    try:
+        return path.relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.as_posix()
+
+
+def code_digest(*modules: str) -> str:
+    """One sha256 over the content of the import closure of the named modules."""
+    digest = hashlib.sha256()
+    for file in import_closure(*modules):
+        content = Path(file).read_bytes()
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def file_digest(path: str | Path) -> str:
+    """The sha256 of a file, read in blocks."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def text_digest(parts: Iterable[str]) -> str:
+    """The sha256 of some texts, in the order given."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def derive_seed(seed: int, *names: str) -> int:
+    """A seed for one job from the seed of the run and the names of the job: the same in any order of jobs."""
+    return int(text_digest([str(seed), *names])[:15], 16)
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, and rename it to `path` when the block ends well.
+
+    A killed or failing block leaves no half-written file behind under the final name.
+    """
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=final.parent, prefix=f".{final.name}.", suffix=final.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, "utf-8", newline="\n")
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON takes it: numpy scalars and arrays unwrapped, NaN and infinities as null."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, (str, int, bool)):
+        return value
+    return str(value)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON whole or not at all, with the keys in the order given and a final newline."""
+    write_text(path, json.dumps(plain(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file in UTF-8."""
+    return json.loads(Path(path).read_text("utf-8"))
+
+
+def write_parquet(path: str | Path, frame: Any) -> None:
+    """Write a table as parquet whole or not at all; the same table gives the same bytes."""
+    with replacing(path) as temporary:
+        frame.to_parquet(temporary, engine="pyarrow", compression="zstd", index=False)

@@ -1,0 +1,115 @@
+"""Finds estimators and checks: one file each, found by being there, or named by an entry point.
+
+An import error is kept with the name of the file, shown in the report, and hides nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any, Literal
+
+from balanza.contract import CheckSpec, EstimatorSpec, Study
+from balanza.errors import Unsupported
+
+What = Literal["estimators", "checks"]
+FUNCTION: dict[What, str] = {"estimators": "estimate", "checks": "check"}
+SPEC_TYPE: dict[What, Any] = {"estimators": EstimatorSpec, "checks": CheckSpec}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered estimator or check: its SPEC, its function and the module that holds them."""
+
+    spec: Any
+    function: Callable[..., Any]
+    module: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All that was found, and what could not be imported, by name of the file."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+def _candidates(what: What) -> dict[str, str]:
+    package = importlib.import_module(f"balanza.{what}")
+    found = {
+        item.name: f"balanza.{what}.{item.name}"
+        for item in pkgutil.iter_modules(package.__path__)
+        if not item.name.startswith("_")
+    }
+    found.update((point.name, point.value.split(":")[0]) for point in entry_points(group=f"balanza.{what}"))
+    return dict(sorted(found.items()))
+
+
+def _entry(what: What, name: str, module: ModuleType) -> Entry:
+    spec: Any = getattr(module, "SPEC", None)
+    function: Any = getattr(module, FUNCTION[what], None)
+    if not isinstance(spec, SPEC_TYPE[what]) or not callable(function):
+        raise TypeError(f"needs SPEC = {SPEC_TYPE[what].__name__}(...) and a function {FUNCTION[what]}()")
+    if spec.name != name:
+        raise TypeError(f"SPEC.name is {spec.name!r} but the file is called {name!r}")
+    return Entry(spec, function, module.__name__)
+
+
+@cache
+def registry(what: What) -> Registry:
+    """Everything of one sort that can be found, sorted by name."""
+    found = Registry()
+    for name, path in _candidates(what).items():
+        try:
+            found.entries[name] = _entry(what, name, importlib.import_module(path))
+        except Exception as error:  # a broken file must not stop the others, whatever it raises
+            found.broken[name] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def find(what: What, name: str) -> Entry:
+    """One estimator or check by name.
+
+    Raises
+    ------
+    Unsupported
+        If there is none of that name, or its file cannot be imported.
+    """
+    found = registry(what)
+    if name in found.broken:
+        raise Unsupported(f"cannot be imported ({found.broken[name]})", where=name, cure="Mend the file")
+    if name not in found.entries:
+        raise Unsupported("is not registered", where=name, cure=f"Registered: {', '.join(found.entries)}")
+    return found.entries[name]
+
+
+def reason_against(spec: EstimatorSpec | CheckSpec, study: Study) -> str | None:
+    """Why a SPEC rules a study out, or None where it does not. Reads no data."""
+    kinds = {treatment.kind for treatment in study.treatments}
+    if not kinds <= spec.treatments:
+        return f"takes {_words(spec.treatments)} treatments, not {_words(kinds - spec.treatments)}"
+    if study.outcome.family not in spec.families:
+        return f"takes {_words(spec.families)} outcomes, not {study.outcome.family}"
+    if len(study.treatments) > 1 and isinstance(spec, EstimatorSpec) and not spec.several_treatments:
+        return f"takes one treatment, not {len(study.treatments)}"
+    return None
+
+
+def _words(items: frozenset[Any] | set[Any]) -> str:
+    return " or ".join(sorted(items))
+
+
+def chosen(what: What, study: Study) -> tuple[str, ...]:
+    """Names that a study runs: those that it lists, or with `auto` all whose SPEC allows it."""
+    wanted = study.estimators if what == "estimators" else study.checks
+    if wanted != "auto":
+        for name in wanted:
+            find(what, name)
+        return tuple(wanted)
+    entries = registry(what).entries
+    return tuple(name for name, entry in entries.items() if reason_against(entry.spec, study) is None)

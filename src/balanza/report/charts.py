@@ -1,0 +1,195 @@
+"""The charts of the report: each takes a table and gives an SVG, drawn by Vega-Lite."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    import altair as alt
+    import geopandas as gpd
+
+WIDTH = 640
+BLUE, ORANGE, GREY = "#20639b", "#c4561f", "#767676"
+GROUPS = {
+    "low": "#a6bddb",
+    "middle": "#3690c0",
+    "high": "#023858",
+    "treated": ORANGE,
+    "later": "#e8b48f",
+    "never": GREY,
+}
+GROUP_WORDS = {
+    "low": "low dose (third of units)",
+    "middle": "middle dose",
+    "high": "high dose",
+    "treated": "treated",
+    "later": "treated later",
+    "never": "never treated",
+}
+"""Blue to dark blue for doses, orange for treated: told apart by the colour-blind, and in grey by lightness."""
+
+
+def _svg(chart: Any) -> Markup:
+    import vl_convert
+
+    spec = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6").to_dict()
+    return Markup(vl_convert.vegalite_to_svg(spec))  # noqa: S704 - the renderer escapes every text
+
+
+def _features(outlines: gpd.GeoDataFrame, columns: list[str]) -> Any:
+    import altair as alt
+
+    rounded = outlines[[*columns, "geometry"]].copy()
+    rounded["geometry"] = rounded.geometry.set_precision(0.001)
+    content = json.loads(rounded.to_json(drop_id=True))
+    return alt.InlineData(values=content["features"])
+
+
+def choropleth(outlines: gpd.GeoDataFrame, values: pd.Series, title: str, borders: gpd.GeoDataFrame) -> Markup:
+    """A map of a quantity over areas, areas without a value in light grey.
+
+    Parameters
+    ----------
+    outlines : GeoDataFrame
+        Areas, indexed like `values`.
+    values : Series
+        One number an area, on a square-root colour scale, since municipal rates are skewed.
+    title : str
+        Title of the legend.
+    borders : GeoDataFrame
+        State borders, drawn over.
+    """
+    import altair as alt
+
+    data = outlines.assign(value=outlines.index.map(values))
+    colour = alt.Color(
+        "properties.value:Q",
+        title=title,
+        scale=alt.Scale(scheme="cividis", type="sqrt", reverse=True),
+        legend=alt.Legend(orient="bottom-left", gradientLength=160, titleLimit=260),
+    )
+    missing = alt.condition("isValid(datum.properties.value)", colour, alt.value("#dddddd"))
+    areas = alt.Chart(_features(data, ["value"])).mark_geoshape(strokeWidth=0).encode(color=missing)
+    lines = alt.Chart(_features(borders, [])).mark_geoshape(fill=None, stroke="white", strokeWidth=0.7)
+    return _svg((areas + lines).project("mercator").properties(width=WIDTH, height=420))
+
+
+def series(frame: pd.DataFrame, title: str, start: str | None) -> Markup:
+    """The outcome over time, one line a treatment group, with a rule where treatment starts.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns period (as text), group, value.
+    title : str
+        Title of the vertical axis.
+    start : str or None
+        The first treated period.
+    """
+    import altair as alt
+
+    monthly = frame["period"].str.contains("-").all()
+    data = frame.assign(date=pd.to_datetime(frame["period"]), group=frame["group"].map(GROUP_WORDS))
+    order = [word for key, word in GROUP_WORDS.items() if word in set(data["group"])]
+    colours = [GROUPS[key] for key, word in GROUP_WORDS.items() if word in order]
+    base = alt.Chart(data).encode(
+        x=alt.X("date:T", title=None, axis=alt.Axis(format="%Y", tickCount="year", labelOverlap=True)),
+        y=alt.Y("value:Q", title=title),
+        color=alt.Color(
+            "group:N", title=None, sort=order, scale=alt.Scale(domain=order, range=colours), legend=_legend()
+        ),
+    )
+    lines = base.mark_line(strokeWidth=1.2 if monthly else 2)
+    return _svg(_with_rule(lines, start).properties(width=WIDTH, height=260))
+
+
+def _legend() -> alt.Legend:
+    import altair as alt
+
+    return alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=260)
+
+
+def _with_rule(chart: alt.Chart, start: str | None) -> Any:
+    import altair as alt
+
+    if start is None:
+        return alt.layer(chart)
+    rule = alt.Chart(pd.DataFrame({"date": [pd.to_datetime(start)]})).mark_rule(strokeDash=[4, 3], color=GREY)
+    return alt.layer(chart, rule.encode(x="date:T"))
+
+
+def event_study(rows: pd.DataFrame, x_title: str, y_title: str) -> Markup:
+    """Effects by event time with pointwise intervals (thick) and uniform bands (thin) where there are any.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of an estimate of kind `event_time`.
+    x_title, y_title : str
+        Titles of the axes.
+    """
+    import altair as alt
+
+    data = rows[["event_time", "value", "low", "high", "low_uniform", "high_uniform"]].astype(float)
+    data["when"] = data["event_time"].map(lambda time: "before" if time < 0 else "after")
+    colour = alt.Color(
+        "when:N", scale=alt.Scale(domain=["before", "after"], range=[GREY, BLUE]), title=None, legend=_points_legend()
+    )
+    x = alt.X("event_time:Q", title=x_title, axis=alt.Axis(tickMinStep=1, format="d"))
+    base = alt.Chart(data).encode(x=x, color=colour)
+    layers = [alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color="#444").encode(y="y:Q")]
+    if data["low_uniform"].notna().any():
+        layers.append(base.mark_rule(strokeWidth=1).encode(y=alt.Y("low_uniform:Q"), y2="high_uniform:Q"))
+    layers.append(base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q"))
+    layers.append(base.mark_point(filled=True, size=45, opacity=1).encode(y="value:Q"))
+    return _svg(alt.layer(*layers).properties(width=WIDTH, height=280))
+
+
+def _points_legend() -> alt.Legend:
+    import altair as alt
+
+    return alt.Legend(orient="top", symbolType="circle")
+
+
+def forest(rows: pd.DataFrame, title: str) -> Markup:
+    """Estimates in per cent side by side, each with its interval, and the truth as a mark where it is known.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns label, value, low, high and, where known, truth.
+    title : str
+        Title of the horizontal axis.
+    """
+    import altair as alt
+
+    y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=260))
+    base = alt.Chart(rows).encode(y=y)
+    layers = [
+        alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color="#444").encode(x="x:Q"),
+        base.mark_rule(strokeWidth=2.5, color=BLUE).encode(x=alt.X("low:Q", title=title), x2="high:Q"),
+        base.mark_point(filled=True, size=60, color=BLUE, opacity=1).encode(x="value:Q"),
+    ]
+    if rows["truth"].notna().any():
+        layers.append(base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x="truth:Q"))
+    return _svg(alt.layer(*layers).properties(width=WIDTH - 180, height=alt.Step(34)))
+
+
+def national(frame: pd.DataFrame) -> Markup:
+    """Homicides a month in the country, as a yearly rate.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns period, rate.
+    """
+    import altair as alt
+
+    x = alt.X("period:T", title=None, axis=alt.Axis(format="%Y", labelOverlap=True))
+    line = alt.Chart(frame).mark_line(color=BLUE, strokeWidth=1.3)
+    line = line.encode(x=x, y=alt.Y("rate:Q", title="homicides per 100,000 a year"))
+    return _svg(line.properties(width=WIDTH, height=220))

@@ -1,0 +1,163 @@
+"""The pages: templates filled with results, sentences and charts. Every value that is shown is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from balanza import __version__
+from balanza.contract import Treatment
+from balanza.provenance import write_text
+from balanza.report import charts, words
+from balanza.report.load import StudyResults, WorldResults
+
+
+def write(world: WorldResults, out: Path) -> None:
+    """Write index.html, quality.html and one page a study.
+
+    Parameters
+    ----------
+    world : WorldResults
+        What the run found.
+    out : Path
+        results/<world>
+    """
+    environment = _environment(world)
+    pages: dict[str, str] = {
+        "index": environment.get_template("index.html.j2").render(page="index", **_home(world)),
+        "quality": environment.get_template("quality.html.j2").render(page="quality", quality=world.quality),
+    }
+    for found in world.studies:
+        pages[found.study.name] = environment.get_template("study.html.j2").render(
+            page=found.study.name, **_study(world, found)
+        )
+    for study in world.waiting:
+        pages[study.name] = environment.get_template("waiting.html.j2").render(page=study.name, study=study)
+    for name, text in pages.items():
+        write_text(out / f"{name}.html", text)
+
+
+def _environment(world: WorldResults) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("balanza.report"),
+        autoescape=select_autoescape(["html", "j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": words.number, "percent": words.percent, "p": words.p_value}
+    environment.globals |= {
+        "interval": words.interval,
+        "percent": words.percent,
+        "world": world,
+        "version": __version__,
+        "menu": [(found.study.name, found.study.title) for found in world.studies]
+        + [(study.name, study.title) for study in world.waiting],
+    }
+    return environment
+
+
+def _home(world: WorldResults) -> dict[str, Any]:
+    rates = world.municipal.set_index("cvegeo")["rate"]
+    year = int(world.municipal["year"].max())
+    title = f"homicides per 100,000 people, {year}"
+    return {
+        "year": year,
+        "map": charts.choropleth(world.outlines.set_index("cvegeo"), rates, title, world.states),
+        "national": charts.national(world.national),
+        "cards": [_card(found) for found in world.studies],
+        "n_municipalities": len(world.municipal),
+        "unread": int(rates.isna().sum()),
+    }
+
+
+def _card(found: StudyResults) -> dict[str, Any]:
+    study = found.study
+    rows = [row for row in found.comparison["rows"] if row["estimator"] == study.headline]
+    units = {treatment.name: treatment.unit for treatment in study.treatments}
+    return {
+        "study": study,
+        "findings": [
+            {
+                "treatment": row["treatment"],
+                "text": words.finding(row, units.get(row["treatment"], "unit"), study.level),
+                "truth": words.against_truth(row),
+                "missed": row.get("covers_truth") is False,
+            }
+            for row in rows
+        ],
+    }
+
+
+def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
+    ran = [row for row in found.comparison["rows"] if row["status"] == "ran"]
+    return {
+        "study": found.study,
+        "design": found.design,
+        "card": _card(found),
+        "ran": ran,
+        "others": [row for row in found.comparison["rows"] if row["status"] != "ran"],
+        "truth": found.comparison["truth"],
+        "checks": found.checks,
+        "arms": [_arm(world, found, treatment) for treatment in found.study.treatments],
+        "events": [chart for row in ran if (chart := _event_study(found, row))],
+        "forest": _forest(ran),
+    }
+
+
+def _arm(world: WorldResults, found: StudyResults, treatment: Treatment) -> dict[str, Any]:
+    series = found.series[found.series["treatment"] == treatment.name]
+    facts = next(item for item in found.design["treatments"] if item["name"] == treatment.name)
+    outcome = found.study.outcome
+    title = f"{outcome.column} per 100,000 a year" if outcome.exposure else outcome.column
+    return {
+        "treatment": treatment,
+        "facts": facts,
+        "series": charts.series(series, title, facts.get("start")),
+        "map": _treatment_map(world, found, treatment),
+    }
+
+
+def _treatment_map(world: WorldResults, found: StudyResults, treatment: Treatment) -> Markup | None:
+    """The treatment over states or municipalities; None where the units are neither."""
+    doses = found.map[found.map["treatment"] == treatment.name].set_index("unit")["dose"]
+    unit = "state" if found.study.unit == "state" else "cvegeo"
+    areas = (world.states if unit == "state" else world.outlines).set_index(unit)
+    if found.study.rows == "panel" or not doses.index.isin(areas.index).any():
+        return None
+    title = treatment.unit or treatment.name
+    return charts.choropleth(areas, doses, title, world.states)
+
+
+def _event_study(found: StudyResults, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    events = found.rows[row["stem"]]
+    events = events[events["kind"] == "event_time"]
+    if events.empty:
+        return None
+    size = found.study.event_bins
+    bins = f"bins of {size} periods" if size > 1 else "periods"
+    scale = "log points" if row["scale"] == "log" else "change in the outcome"
+    chart = charts.event_study(events, f"{bins} since treatment began", scale)
+    return {"row": row, "chart": chart, "n_before": int((events["event_time"] < 0).sum())}
+
+
+def _forest(ran: list[dict[str, Any]]) -> Markup | None:
+    shown = [row for row in ran if row["percent_change"] is not None]
+    if not shown:
+        return None
+    several = len({row["treatment"] for row in shown}) > 1
+    table = pd.DataFrame(
+        {
+            "label": [row["title"] + (f": {row['treatment']}" if several else "") for row in shown],
+            "value": [row["percent_change"][0] for row in shown],
+            "low": [row["percent_change"][1] for row in shown],
+            "high": [row["percent_change"][2] for row in shown],
+            "truth": [row.get("true_percent") for row in shown],
+        }
+    ).astype({"truth": float})
+    return charts.forest(table, "change in the outcome, per cent")

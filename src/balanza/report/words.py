@@ -1,0 +1,83 @@
+"""Sentences that follow from numbers, and how numbers are written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MINUS = "\N{MINUS SIGN}"
+THIN = "\N{NARROW NO-BREAK SPACE}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number to some significant digits, with a true minus sign and thin thousands; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == int(value) and abs(value) < 1e15:
+        text = f"{int(value):,}"
+    else:
+        places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+        text = f"{value:,.{min(places, 6)}f}"
+    return text.replace(",", THIN).replace("-", MINUS)
+
+
+def percent(value: float | None) -> str:
+    """A change in per cent, signed, to one decimal."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:+,.1f}{THIN}%".replace(",", THIN).replace("-", MINUS)
+
+
+def p_value(value: float | None) -> str:
+    """A p-value to three decimals, with a floor."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def interval(bounds: Sequence[float] | None, write: Any = number) -> str:
+    """An interval, each bound written by `write`."""
+    return "–" if bounds is None else f"[{write(bounds[0])}, {write(bounds[1])}]"
+
+
+def finding(row: Mapping[str, Any], unit: str, level: float) -> str:
+    """What one estimate says about homicide, and what it cannot say, in one or two sentences.
+
+    Parameters
+    ----------
+    row : mapping
+        A row of a study's comparison.
+    unit : str
+        The treatment's stated unit.
+    level : float
+        Confidence level of the interval.
+    """
+    if row["status"] != "ran":
+        return f"No estimate: {row['reason']}"
+    if row["percent_change"] is None:
+        bounds = interval(row["interval"])
+        return f"Per {unit} the outcome changes by {number(row['value'])} ({100 * level:.0f} % interval {bounds})."
+    value, low, high = row["percent_change"]
+    start = (
+        f"Per {unit} the outcome is {percent(abs(value)).lstrip('+')} {'higher' if value > 0 else 'lower'} than it "
+        f"would have been ({100 * level:.0f} % interval {percent(low)} to {percent(high)})."
+    )
+    return f"{start} {_reach(low, high)}"
+
+
+def _reach(low: float, high: float) -> str:
+    if low > 0 or high < 0:
+        return f"The interval leaves out zero: it is {'a rise' if low > 0 else 'a fall'}, if the assumptions hold."
+    return (
+        f"The interval contains zero: no effect cannot be excluded, nor can a fall of {percent(-low).lstrip('+')} "
+        f"or a rise of {percent(high).lstrip('+')}."
+    )
+
+
+def against_truth(row: Mapping[str, Any]) -> str:
+    """How an estimate compares with the truth of the synthetic world."""
+    if row.get("covers_truth") is None:
+        return ""
+    verdict = "covers" if row["covers_truth"] else "MISSES"
+    return f"The true change is {percent(row['true_percent'])}: the interval {verdict} it."

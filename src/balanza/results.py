@@ -1,0 +1,130 @@
+"""How estimates and checks are written and read back: the keys of the contract, always all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from balanza.contract import ROW_COLUMNS, CheckResult, Estimate, Study
+from balanza.provenance import read_json, write_json, write_parquet
+
+VOLATILE = ("seconds",)
+"""Keys that differ between two runs of the same code on the same data."""
+
+KEYS = (
+    "study",
+    "world",
+    "outcome",
+    "treatment",
+    "estimator",
+    "estimand",
+    "scale",
+    "value",
+    "standard_error",
+    "interval",
+    "level",
+    "p_value",
+    "n_observations",
+    "n_units",
+    "n_treated",
+    "n_clusters",
+    "standard_error_type",
+    "engine",
+    "seed",
+    "code_digest",
+    "data_digest",
+    "seconds",
+    "percent_change",
+    "rate_change",
+    "warnings",
+    "status",
+    "reason",
+)
+FRAMES = ("rows", "covariance")
+
+
+def file_names(estimator: str, study: Study) -> dict[str, str]:
+    """The stem of the result files of an estimator, by treatment of the study."""
+    if len(study.treatments) == 1:
+        return {study.treatment.name: estimator}
+    return {treatment.name: f"{estimator}.{treatment.name}" for treatment in study.treatments}
+
+
+def write_estimate(folder: Path, stem: str, estimate: Estimate, meta: Mapping[str, Any]) -> None:
+    """Write one estimate: `<stem>.json`, its rows `<stem>.parquet`, and their covariance where there is one.
+
+    Parameters
+    ----------
+    folder : Path
+        results/<world>/studies/<study>/estimates
+    stem : str
+        From `file_names`.
+    estimate : Estimate
+        What the estimator returned.
+    meta : mapping
+        What the run knows: study, world, outcome, estimator, level, seed, code_digest, data_digest, seconds.
+    """
+    own = {item.name: getattr(estimate, item.name) for item in fields(estimate) if item.name not in FRAMES}
+    values = {**meta, **own, "status": "ran", "reason": None}
+    rows = estimate.rows if estimate.rows is not None else pd.DataFrame(columns=list(ROW_COLUMNS))
+    write_parquet(folder / f"{stem}.parquet", rows[list(ROW_COLUMNS)])
+    covariance = estimate.covariance if estimate.covariance is not None else pd.DataFrame()
+    write_parquet(folder / f"{stem}.covariance.parquet", covariance)
+    write_json(folder / f"{stem}.json", {key: values[key] for key in KEYS})
+
+
+def write_no_estimate(
+    folder: Path, stem: str, treatment: str, status: str, reason: str, meta: Mapping[str, Any]
+) -> None:
+    """Write that an estimator declined or failed: all keys are there, the numbers are null, the reason is given."""
+    values: dict[str, Any] = dict.fromkeys(KEYS) | dict(meta)
+    values |= {"treatment": treatment, "warnings": [], "status": status, "reason": reason}
+    write_parquet(folder / f"{stem}.parquet", pd.DataFrame(columns=list(ROW_COLUMNS)))
+    write_parquet(folder / f"{stem}.covariance.parquet", pd.DataFrame())
+    write_json(folder / f"{stem}.json", {key: values[key] for key in KEYS})
+
+
+def read_estimate(folder: Path, stem: str) -> Estimate | None:
+    """Read an estimate back into the contract's form, or None where it declined or failed."""
+    values = read_json(folder / f"{stem}.json")
+    if values["status"] != "ran":
+        return None
+    own = {item.name: values[item.name] for item in fields(Estimate) if item.name not in FRAMES}
+    for key in ("interval", "percent_change", "rate_change", "warnings"):
+        own[key] = tuple(own[key]) if own[key] is not None else None
+    covariance = pd.read_parquet(folder / f"{stem}.covariance.parquet")
+    return Estimate(
+        **own,
+        rows=pd.read_parquet(folder / f"{stem}.parquet"),
+        covariance=None if covariance.empty else covariance.set_axis(covariance.columns, axis=0),
+    )
+
+
+def write_check(folder: Path, result: CheckResult | None, meta: Mapping[str, Any]) -> None:
+    """Write one check: `<name>.json` with its sentence, values, table and figure; empty where it did not run.
+
+    Parameters
+    ----------
+    folder : Path
+        results/<world>/studies/<study>/checks
+    result : CheckResult or None
+        What the check returned, None where it declined or failed.
+    meta : mapping
+        What the run knows, with `name`, `status` and `reason`.
+    """
+    found = {
+        "passed": result.passed if result else None,
+        "sentence": result.sentence if result else None,
+        "values": dict(result.values) if result else {},
+        "table": _records(result.table if result else None),
+        "figure": _records(result.figure if result else None),
+    }
+    write_json(folder / f"{meta['name']}.json", {**meta, **found})
+
+
+def _records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
+    return [] if frame is None else [{str(key): row[key] for key in row} for row in frame.to_dict("records")]

@@ -1,0 +1,99 @@
+"""Run one check on the estimates of one study, and write what it found, or why it does not apply."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from balanza.config import load_study
+from balanza.contract import CheckResult, Estimate, Panel, Study
+from balanza.errors import BalanzaError, Unsupported
+from balanza.preparation import prepare, read_rows
+from balanza.provenance import code_digest, derive_seed
+from balanza.registry import Entry, chosen, find, reason_against
+from balanza.results import file_names, read_estimate, write_check
+
+
+def run(
+    study_file: Path,
+    check: str,
+    estimates: Path,
+    out: Path,
+    rows: Path | None = None,
+    world: str = "own panel",
+    seed: int = 20190701,
+    level: float = 0.95,
+    draws: int = 999,
+) -> str:
+    """Check, and write `<check>.json`.
+
+    Parameters
+    ----------
+    study_file : Path
+        The study.
+    check : str
+        A name of the registry.
+    estimates, out : Path
+        Folders of the study's estimates and of its checks.
+    rows, world, seed, level : as in `balanza.verbs.estimate`
+    draws : int
+        Draws of randomization and bootstrap.
+
+    Returns
+    -------
+    str
+        `ran`, `declined` or `failed`.
+
+    Raises
+    ------
+    BalanzaError
+        If the study or its rows are not usable, or the check is unknown.
+    """
+    study = load_study(study_file, level, draws)
+    entry = find("checks", check)
+    panel = prepare(study, read_rows(study_file, study, rows), str(rows or study_file))
+    job_seed = derive_seed(seed, study.name, check)
+    meta: dict[str, Any] = {
+        "name": check,
+        "title": entry.spec.title,
+        "study": study.name,
+        "world": world,
+        "seed": job_seed,
+        "code_digest": code_digest("balanza.verbs.check", *[m for m in [entry.module] if m.startswith("balanza.")]),
+        "data_digest": panel.digest,
+    }
+    status, result, reason = _outcome(study, panel, entry, read_estimates(estimates, study), job_seed)
+    if reason:
+        print(f"{check} {status} on study {study.name}: {reason}", file=sys.stderr)
+    write_check(out, result, meta | {"status": status, "reason": reason})
+    return status
+
+
+def read_estimates(folder: Path, study: Study) -> dict[str, Estimate]:
+    """The estimates of a study that ran, by the stem of their files."""
+    found: dict[str, Estimate] = {}
+    for estimator in chosen("estimators", study):
+        for stem in file_names(estimator, study).values():
+            estimate = read_estimate(folder, stem)
+            if estimate is not None:
+                found[stem] = estimate
+    return found
+
+
+def _outcome(
+    study: Study, panel: Panel, entry: Entry, estimates: dict[str, Estimate], seed: int
+) -> tuple[str, CheckResult | None, str | None]:
+    try:
+        reason = reason_against(entry.spec, study)
+        if reason:
+            raise Unsupported(reason, where=entry.spec.name)
+        return "ran", entry.function(study, panel, estimates, np.random.default_rng(seed)), None
+    except BalanzaError as refusal:
+        return "declined", None, str(refusal)
+    except Exception as error:  # one broken check must not stop the others; the report names it
+        traceback.print_exc()
+        return "failed", None, f"{type(error).__name__}: {error}"

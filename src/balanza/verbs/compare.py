@@ -1,0 +1,70 @@
+"""Lay the estimates of a study side by side: who ran, who could not and why, and the truth where it is known."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from balanza.config import load_study
+from balanza.contract import Study
+from balanza.provenance import read_json, write_json
+from balanza.registry import chosen, reason_against, registry
+from balanza.results import file_names
+
+
+def run(study_file: Path, estimates: Path, out: Path, truth: Path | None = None, level: float = 0.95) -> None:
+    """Write the comparison of a study as JSON.
+
+    Parameters
+    ----------
+    study_file, estimates : Path
+        The study, and the folder of its estimates.
+    out : Path
+        The comparison.
+    truth : Path, optional
+        truth.json of the synthetic world.
+    """
+    study = load_study(study_file, level)
+    known = read_json(truth).get(study.name, {}) if truth else {}
+    rows = [
+        {"stem": stem} | _row(read_json(estimates / f"{stem}.json"), name, known.get(name))
+        for estimator in chosen("estimators", study)
+        for name, stem in file_names(estimator, study).items()
+    ]
+    rows += [_not_run(name, reason) for name, reason in _left_out(study).items()]
+    write_json(out, {"study": study.name, "headline": study.headline, "rows": rows, "truth": known})
+
+
+def _row(estimate: dict[str, Any], treatment: str, truth: dict[str, Any] | None) -> dict[str, Any]:
+    kept = ("estimator", "status", "reason", "scale", "value", "standard_error", "interval", "p_value", "n_clusters")
+    row = {"treatment": treatment} | {key: estimate[key] for key in kept}
+    row |= {key: estimate[key] for key in ("percent_change", "rate_change", "standard_error_type", "warnings")}
+    row["title"] = registry("estimators").entries[estimate["estimator"]].spec.title
+    return row | _against_truth(estimate, truth)
+
+
+def _against_truth(estimate: dict[str, Any], truth: dict[str, Any] | None) -> dict[str, Any]:
+    """Compare in per cent of the outcome, where estimators on every scale meet."""
+    if truth is None or estimate["percent_change"] is None:
+        return {"true_percent": None, "covers_truth": None}
+    percent = 100 * math.expm1(truth["value"])
+    _, low, high = estimate["percent_change"]
+    return {"true_percent": percent, "covers_truth": low <= percent <= high}
+
+
+def _left_out(study: Study) -> dict[str, str]:
+    found = registry("estimators")
+    reasons = {name: reason_against(entry.spec, study) for name, entry in found.entries.items()}
+    listed = chosen("estimators", study)
+    left_out = {name: reason or "the study file does not list it" for name, reason in reasons.items()}
+    return {name: reason for name, reason in left_out.items() if name not in listed} | {
+        name: f"the file is broken: {reason}" for name, reason in found.broken.items()
+    }
+
+
+def _not_run(name: str, reason: str) -> dict[str, Any]:
+    entry = registry("estimators").entries.get(name)
+    title = entry.spec.title if entry else name
+    status = "not run" if entry else "broken"
+    return {"stem": name, "treatment": None, "estimator": name, "title": title, "status": status, "reason": reason}

@@ -1,0 +1,123 @@
+"""Run one estimator on one study, and write what it found, or why it could not."""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from balanza.config import load_study
+from balanza.contract import Estimate, Panel, Study
+from balanza.errors import BalanzaError, ConfigError, Unsupported
+from balanza.preparation import prepare, read_rows
+from balanza.provenance import code_digest, derive_seed
+from balanza.registry import Entry, find, reason_against
+from balanza.results import file_names, write_estimate, write_no_estimate
+
+
+def run(
+    study_file: Path,
+    estimator: str,
+    out: Path,
+    rows: Path | None = None,
+    world: str = "own panel",
+    seed: int = 20190701,
+    level: float = 0.95,
+) -> str:
+    """Estimate, and write `<estimator>[.<treatment>].json` with its rows and covariance.
+
+    Parameters
+    ----------
+    study_file : Path
+        The study.
+    estimator : str
+        A name of the registry.
+    out : Path
+        Folder of the results.
+    rows : Path, optional
+        The study's rows; not needed where the study brings its own panel.
+    world : str
+        Name of the world, for the record.
+    seed, level : int, float
+        Seed of the run and confidence level.
+
+    Returns
+    -------
+    str
+        `ran`, `declined` (the estimator does not support the study) or `failed` (its code broke).
+
+    Raises
+    ------
+    BalanzaError
+        If the study or its rows are not usable, or the estimator is unknown.
+    """
+    study = load_study(study_file, level)
+    entry = find("estimators", estimator)
+    check_options(study, entry, study_file)
+    panel = prepare(study, read_rows(study_file, study, rows), str(rows or study_file))
+    job_seed = derive_seed(seed, study.name, estimator)
+    meta: dict[str, Any] = {
+        "study": study.name,
+        "world": world,
+        "outcome": study.outcome.column,
+        "estimator": estimator,
+        "level": level,
+        "seed": job_seed,
+        "code_digest": _code_digest(entry.module),
+        "data_digest": panel.digest,
+    }
+    started = time.perf_counter()
+    try:
+        found = _estimates(study, panel, entry, job_seed)
+    except BalanzaError as refusal:
+        return _record_none(out, study, estimator, "declined", str(refusal), meta)
+    except Exception as error:  # whatever breaks in one estimator must not stop the others; the report names it
+        traceback.print_exc()
+        return _record_none(out, study, estimator, "failed", f"{type(error).__name__}: {error}", meta)
+    meta["seconds"] = round(time.perf_counter() - started, 3)
+    for name, stem in file_names(estimator, study).items():
+        write_estimate(out, stem, found[name], meta)
+    return "ran"
+
+
+def check_options(study: Study, entry: Entry, where: Path) -> None:
+    """Refuse an option that the estimator's SPEC does not know.
+
+    Raises
+    ------
+    ConfigError
+        Naming the legal options.
+    """
+    for option in study.options_of(entry.spec.name):
+        if option not in entry.spec.options:
+            legal = ", ".join(sorted(entry.spec.options)) or "none"
+            raise ConfigError(
+                f"estimator {entry.spec.name} has no option {option!r}", where=str(where), cure=f"Legal: {legal}"
+            )
+
+
+def _estimates(study: Study, panel: Panel, entry: Entry, seed: int) -> Mapping[str, Estimate]:
+    reason = reason_against(entry.spec, study)
+    if reason:
+        raise Unsupported(reason, where=entry.spec.name)
+    found = entry.function(study, panel, np.random.default_rng(seed))
+    if isinstance(found, Estimate):
+        return {study.treatment.name: found}
+    return dict(found)
+
+
+def _record_none(out: Path, study: Study, estimator: str, status: str, reason: str, meta: dict[str, Any]) -> str:
+    print(f"{estimator} {status} on study {study.name}: {reason}", file=sys.stderr)
+    for name, stem in file_names(estimator, study).items():
+        write_no_estimate(out, stem, name, status, reason, meta)
+    return status
+
+
+def _code_digest(module: str) -> str:
+    own = [module] if module.startswith("balanza.") else []
+    return code_digest("balanza.verbs.estimate", *own)

@@ -1,0 +1,91 @@
+"""Select and check the rows of a study, and state its design before anything is estimated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from balanza.config import load_study
+from balanza.contract import Panel, Study, Treatment
+from balanza.preparation import NEVER, columns_of, prepare, read_rows, read_table
+from balanza.provenance import write_json, write_parquet
+
+
+def run(study_file: Path, panel: Path, out: Path, design: Path) -> None:
+    """Write the rows that a study runs on, and the facts of its design.
+
+    Parameters
+    ----------
+    study_file : Path
+        The study.
+    panel : Path
+        Folder of the world's panels.
+    out, design : Path
+        Where the rows (parquet) and the design (JSON) go.
+
+    Raises
+    ------
+    PanelError
+        If the panel lacks a column that the study names, or holds values that it may not.
+    """
+    study = load_study(study_file)
+    if study.rows == "panel":
+        table, where = read_rows(study_file, study, None), study_file.name
+    else:
+        source = panel / f"{study.rows}.parquet"
+        table, where = read_table(source), f"{source.name} for study {study.name}"
+    prepared = prepare(study, table, where)
+    write_parquet(out, table[columns_of(study)])
+    write_json(design, _facts(study, prepared))
+
+
+def _facts(study: Study, panel: Panel) -> dict[str, Any]:
+    return {
+        "study": study.name,
+        "study_digest": study.digest,
+        "data_digest": panel.digest,
+        "n_observations": len(panel.frame),
+        "n_units": panel.n_units,
+        "n_periods": panel.n_periods,
+        "n_clusters": panel.n_clusters,
+        "balanced": panel.balanced,
+        "first_period": panel.period_labels[0],
+        "last_period": panel.period_labels[-1],
+        "outcome_total": float(panel.frame["outcome"].sum()),
+        "zero_share": float((panel.frame["outcome"] == 0).mean()),
+        "dropped": dict(panel.dropped),
+        "treatments": [_treatment_facts(treatment, panel) for treatment in study.treatments],
+    }
+
+
+def _treatment_facts(treatment: Treatment, panel: Panel) -> dict[str, Any]:
+    doses = panel.frame.groupby("unit")[f"d_{treatment.name}"].max().to_numpy()
+    facts: dict[str, Any] = {
+        "name": treatment.name,
+        "kind": treatment.kind,
+        "unit": treatment.unit,
+        "n_treated_units": int((doses > 0).sum()),
+        "n_never_treated": int((doses == 0).sum()),
+        "dose_min": float(doses.min()),
+        "dose_median": float(np.median(doses)),
+        "dose_max": float(doses.max()),
+    }
+    if treatment.kind == "binary":
+        facts["cohorts"] = _cohort_facts(treatment, panel)
+    elif treatment.start is not None:
+        facts["start"] = panel.period_labels[panel.start[treatment.name]]
+    return facts
+
+
+def _cohort_facts(treatment: Treatment, panel: Panel) -> list[dict[str, Any]]:
+    cohorts = panel.by_unit(f"g_{treatment.name}")
+    clusters = panel.by_unit("cluster")
+    rows = []
+    for code in np.unique(cohorts):
+        inside = cohorts == code
+        seen = 0 <= code < panel.n_periods
+        label = panel.period_labels[code] if seen else ("never" if code == NEVER else "after the window")
+        rows.append({"cohort": label, "n_units": int(inside.sum()), "n_clusters": len(np.unique(clusters[inside]))})
+    return rows

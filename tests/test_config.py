@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from balanza.config import RunConfig, load_config, load_study
+from balanza.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parents[1]
+STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
+MINIMAL = {
+    "name": "toy",
+    "title": "Toy",
+    "question": "Does it work?",
+    "panel": {"file": "toy.csv", "unit": "place", "period": "year"},
+    "outcome": {"column": "y"},
+    "treatment": {"first_treated": "first", "kind": "binary"},
+    "cluster": "place",
+}
+
+
+def write(folder: Path, **changes: object) -> Path:
+    path = folder / "toy.yaml"
+    path.write_text(yaml.safe_dump(MINIMAL | changes))
+    return path
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_every_study_of_the_project_is_valid_and_named_like_its_file(path: Path) -> None:
+    assert load_study(path).name == path.stem
+
+
+def test_the_seven_studies_are_there() -> None:
+    names = {"guard", "guard_regions", "operations", "prevention", "surges", "transfers", "versus"}
+    assert {path.stem for path in STUDIES} == names
+
+
+def test_every_key_of_the_config_file_is_legal_and_states_the_default() -> None:
+    values = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    assert load_config(values) == RunConfig.model_validate({})
+    assert set(values) == set(RunConfig.model_fields)
+
+
+def test_config_file_stays_under_forty_lines() -> None:
+    assert len((ROOT / "config" / "config.yaml").read_text().splitlines()) < 40
+
+
+def test_unknown_study_key_is_refused_with_the_nearest_legal_key_and_the_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"toy\.yaml: unknown key 'clusters'. Did you mean 'cluster'\?"):
+        load_study(write(tmp_path, clusters="place"))
+
+
+def test_unknown_nested_key_is_refused_with_the_nearest_legal_key(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"unknown key 'outcome\.colum'. Did you mean 'column'\?"):
+        load_study(write(tmp_path, outcome={"column": "y", "colum": "y"}))
+
+
+def test_unknown_config_key_is_refused_with_the_nearest_legal_key() -> None:
+    with pytest.raises(ConfigError, match=r"unknown key 'miror'. Did you mean 'mirror'\?"):
+        load_config({"miror": "x"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"treatment": {"kind": "binary"}}, "a binary treatment needs `first_treated`"),
+        ({"treatment": {"kind": "dose"}}, "a dose treatment needs `column`"),
+        ({"treatments": {"a": {"kind": "dose", "column": "d"}}}, "either `treatment` or `treatments`"),
+        ({"treatment": {"kind": "dose", "column": "d", "dose": "mean_post"}}, "needs `start`"),
+        ({"covariates": "graph"}, "needs `graph`"),
+        ({"event_bins": 0}, "event_bins"),
+        ({"name": "../evil"}, "name"),
+    ],
+)
+def test_contradictions_are_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_study(write(tmp_path, **changes))
+
+
+def test_missing_file_and_broken_yaml_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"absent\.yaml: there is no such file"):
+        load_study(tmp_path / "absent.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("a: [1,")
+    with pytest.raises(ConfigError, match=r"broken\.yaml: not readable as YAML"):
+        load_study(broken)
+
+
+def test_no_code_runs_from_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "evil.yaml"
+    path.write_text("name: !!python/object/apply:os.system ['touch hacked']")
+    with pytest.raises(ConfigError, match="not readable as YAML"):
+        load_study(path)
+    assert not Path("hacked").exists()

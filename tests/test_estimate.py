@@ -1,0 +1,143 @@
+"""`python -m balanza estimate` on a user's own panel, as a user would call it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from balanza.contract import ROW_COLUMNS, EstimatorSpec
+from balanza.errors import ConfigError
+from balanza.registry import Entry, Registry
+from balanza.results import KEYS, read_estimate
+from balanza.verbs import estimate
+
+STUDY = {
+    "name": "toy",
+    "title": "Toy",
+    "question": "Does it work?",
+    "panel": {"file": "toy.csv", "unit": "place", "period": "year"},
+    "outcome": {"column": "deaths", "family": "poisson", "exposure": "people"},
+    "treatment": {"first_treated": "first", "kind": "binary", "unit": "the policy"},
+    "cluster": "place",
+}
+
+
+def write_study(folder: Path, **changes: object) -> Path:
+    rng = np.random.default_rng(3)
+    rows = [
+        {"place": f"p{place:02d}", "year": year, "first": 2013 if place < 8 else 0, "people": 1000 * (1 + place % 3)}
+        for place in range(20)
+        for year in range(2010, 2016)
+    ]
+    table = pd.DataFrame(rows)
+    treated = (table["first"] > 0) & (table["year"] >= table["first"])
+    table["deaths"] = rng.poisson(table["people"] / 50 * np.where(treated, 0.7, 1.0))
+    table.to_csv(folder / "toy.csv", index=False)
+    path = folder / "toy.yaml"
+    path.write_text(yaml.safe_dump(STUDY | changes))
+    return path
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return write_study(tmp_path)
+
+
+def balanza(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "balanza", *map(str, words)], capture_output=True, text=True)
+
+
+def test_every_key_of_the_contract_is_written_and_the_estimate_reads_back(study: Path, tmp_path: Path) -> None:
+    run = balanza("estimate", "--study", study, "--estimator", "poisson", "--out", tmp_path / "out")
+    assert run.returncode == 0, run.stderr
+    written = json.loads((tmp_path / "out" / "poisson.json").read_text())
+    assert tuple(written) == KEYS
+    assert written["status"] == "ran"
+    assert written["n_units"] == 20
+    assert written["n_treated"] == 8
+    assert written["interval"][0] < written["value"] < written["interval"][1]
+    rows = pd.read_parquet(tmp_path / "out" / "poisson.parquet")
+    assert tuple(rows.columns) == ROW_COLUMNS
+    back = read_estimate(tmp_path / "out", "poisson")
+    assert back is not None
+    assert back.value == written["value"]
+    assert back.covariance is not None
+    events = rows["kind"] == "event_time"
+    assert back.covariance.shape[0] >= events.sum()
+
+
+def test_unsupported_is_written_with_its_reason_and_no_number(tmp_path: Path) -> None:
+    study = write_study(tmp_path, outcome={"column": "deaths", "family": "gaussian"})
+    assert estimate.run(study, "poisson", tmp_path / "out") == "declined"
+    written = json.loads((tmp_path / "out" / "poisson.json").read_text())
+    assert tuple(written) == KEYS
+    assert written["value"] is None
+    assert "takes poisson outcomes, not gaussian" in written["reason"]
+
+
+def test_a_breaking_estimator_is_named_and_leaves_no_number(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by hand")
+
+    spec = EstimatorSpec(
+        name="broken",
+        title="Broken",
+        estimand="none",
+        treatments=frozenset({"binary"}),
+        families=frozenset({"poisson"}),
+        reference="none",
+        assumptions=(),
+        standard_errors="none",
+    )
+    monkeypatch.setattr(
+        "balanza.registry.registry", lambda what: Registry({"broken": Entry(spec, broken, "outside.broken")})
+    )
+    assert estimate.run(study, "broken", tmp_path / "out") == "failed"
+    written = json.loads((tmp_path / "out" / "broken.json").read_text())
+    assert written["reason"] == "ZeroDivisionError: by hand"
+    assert written["value"] is None
+    assert "broken failed on study toy" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_refused_with_the_legal_ones(tmp_path: Path) -> None:
+    study = write_study(tmp_path, options={"callaway_santanna": {"controll": "never"}})
+    with pytest.raises(ConfigError, match=r"no option 'controll'. Legal: .*control"):
+        estimate.run(study, "callaway_santanna", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--estimator", "ols"], "ols: is not registered. Registered: "),
+        (["--estimator", "poisson", "--rows", "absent.parquet"], ""),
+    ],
+)
+def test_an_error_is_one_sentence_and_no_traceback(
+    study: Path, tmp_path: Path, words: list[str], message: str
+) -> None:
+    if not message:
+        study.write_text(yaml.safe_dump({k: v for k, v in STUDY.items() if k != "panel"}))
+        message = "absent.parquet: there is no such file. Check the path."
+    run = balanza("estimate", "--study", study, "--out", tmp_path / "out", *words)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"error: {message}")
+    assert len(run.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_same_call_gives_the_same_numbers_under_any_hash_seed(study: Path, tmp_path: Path) -> None:
+    found = []
+    for seed in ("0", "1"):
+        command = [sys.executable, "-m", "balanza", "estimate", "--study", str(study), "--estimator"]
+        command += ["callaway_santanna", "--out", str(tmp_path / seed)]
+        subprocess.run(command, check=True, env={"PYTHONHASHSEED": seed, "PATH": ""}, capture_output=True)
+        written = json.loads((tmp_path / seed / "callaway_santanna.json").read_text())
+        found.append({key: value for key, value in written.items() if key != "seconds"})
+    assert found[0] == found[1]

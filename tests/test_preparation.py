@@ -1,0 +1,142 @@
+"""Canonical panels by hand: three units, four periods, figures counted on paper."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from balanza.contract import Outcome, Panel, Study, Treatment
+from balanza.errors import PanelError
+from balanza.preparation import NEVER, prepare
+
+
+def study(treatment: Treatment | None = None, **changes: object) -> Study:
+    base: dict[str, object] = {
+        "name": "toy",
+        "title": "Toy",
+        "question": "?",
+        "outcome": Outcome("deaths", "poisson", "people"),
+        "treatments": (treatment or Treatment("treatment", "binary", first_treated="first"),),
+        "cluster": "region",
+        "unit": "place",
+        "period": "month",
+    }
+    return Study(**(base | changes))
+
+
+def table() -> pd.DataFrame:
+    months = pd.date_range("2019-01-01", periods=4, freq="MS")
+    frame = pd.DataFrame([(place, month) for place in ("b", "a", "c") for month in months], columns=["place", "month"])
+    frame["deaths"] = np.arange(12)
+    frame["people"] = 1000.0
+    frame["region"] = frame["place"].map({"a": "west", "b": "west", "c": "east"})
+    frame["first"] = frame["place"].map({"a": pd.Timestamp("2019-03-01"), "b": pd.NaT, "c": pd.Timestamp("2020-01-01")})
+    frame["dose"] = np.where(frame["month"] >= "2019-03-01", frame["place"].map({"a": 10.0, "b": 20.0, "c": 60.0}), 0.0)
+    return frame
+
+
+def test_units_periods_and_cohorts_are_coded_in_order() -> None:
+    panel = prepare(study(), table())
+    assert list(panel.unit_labels) == ["a", "b", "c"]
+    assert list(panel.period_labels) == ["2019-01", "2019-02", "2019-03", "2019-04"]
+    assert list(panel.cluster_labels) == ["east", "west"]
+    assert panel.balanced
+    # a is treated from the third month; b never; c in January 2020, twelve months after the first
+    assert list(panel.by_unit("g_treatment")) == [2, NEVER, 12]
+    assert list(panel.matrix("d_treatment").sum(axis=1)) == [2, 0, 0]
+    assert list(panel.matrix("outcome")[0]) == [4, 5, 6, 7]
+
+
+def test_row_order_does_not_matter() -> None:
+    one, two = prepare(study(), table()), prepare(study(), table().sample(frac=1, random_state=1))
+    pd.testing.assert_frame_equal(one.frame, two.frame)
+    assert one.digest == two.digest
+
+
+def test_the_digest_sees_a_changed_value() -> None:
+    changed = table()
+    changed.loc[0, "deaths"] = 99
+    assert prepare(study(), table()).digest != prepare(study(), changed).digest
+
+
+def test_mean_dose_after_the_start_is_the_units_own_and_zero_before() -> None:
+    dose = Treatment("guard", "dose", column="dose", per=10, start="2019-03")
+    panel = prepare(study(Treatment(**(vars(dose) | {"dose": "mean_post"}))), table())
+    assert panel.start == {"guard": 2}
+    assert panel.matrix("d_guard").tolist() == [[0, 0, 1, 1], [0, 0, 2, 2], [0, 0, 6, 6]]
+
+
+def test_current_dose_is_the_column_per_unit() -> None:
+    panel = prepare(study(Treatment("guard", "dose", column="dose", per=10)), table())
+    assert panel.matrix("d_guard")[2].tolist() == [0, 0, 6, 6]
+    assert panel.start == {}
+
+
+def test_first_treated_may_be_a_mapping() -> None:
+    panel = prepare(study(Treatment("jump", "binary", first_treated={"b": "2019-02"})), table())
+    assert list(panel.by_unit("g_jump")) == [NEVER, 1, NEVER]
+
+
+def test_window_cuts_and_counts() -> None:
+    panel = prepare(study(window=("2019-02", "2019-03")), table())
+    assert panel.n_periods == 2
+    assert panel.dropped == {"outside the window": 6}
+    assert list(panel.by_unit("g_treatment")) == [1, NEVER, 11]
+
+
+def test_years_with_zero_for_never_and_a_common_step() -> None:
+    frame = pd.DataFrame({"id": [1, 1, 2, 2], "wave": [2004, 2006, 2004, 2006], "y": [1.0, 2, 3, 4], "g": [0, 0, 2006, 2006]})
+    asked = study(
+        Treatment("t", "binary", first_treated="g"), outcome=Outcome("y"), cluster="id", unit="id", period="wave"
+    )
+    panel = prepare(asked, frame)
+    assert list(panel.period_labels) == [2004, 2006]
+    assert list(panel.by_unit("g_t")) == [NEVER, 1]
+    assert panel.matrix("d_t").tolist() == [[0, 0], [0, 1]]
+
+
+def spoil(column: str, value: object, row: int = 5) -> pd.DataFrame:
+    frame = table()
+    frame[column] = frame[column].astype(object)
+    frame.loc[row, column] = value
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (table().rename(columns={"deaths": "death"}), r"there is no column 'deaths'. Did you mean 'death'\?"),
+        (pd.concat([table(), table().iloc[[3]]]), r"unit b has two rows in period 2019-04 \(1 rows too many"),
+        (spoil("deaths", np.nan), r"column deaths: the value is missing in 1 row\(s\), first at place a, month 2019-02"),
+        (spoil("deaths", np.inf), "column deaths: the value is infinite"),
+        (spoil("deaths", -1), "column deaths: the value is negative"),
+        (spoil("deaths", "many"), "column deaths: holds values that are not numbers"),
+        (spoil("people", 0), "column people: the value is not positive"),
+        (spoil("region", "east"), "a unit lies in two clusters"),
+        (spoil("first", pd.Timestamp("2019-02-01")), "unit a has more than one first treated period"),
+        (spoil("place", None), "row 6 has no value"),
+        (spoil("month", pd.NaT), "the period is missing in row 6"),
+        (table()[table()["month"] != "2019-03-01"], "no unit has a row in 2019-03, inside the panel's span"),
+    ],
+)
+def test_bad_tables_are_refused_with_place_and_cure(frame: pd.DataFrame, message: str) -> None:
+    with pytest.raises(PanelError, match=message):
+        prepare(study(), frame)
+
+
+def test_rows_without_a_value_are_dropped_and_counted_only_on_request() -> None:
+    frame = spoil("deaths", np.nan)
+    panel = prepare(study(missing="drop"), frame)
+    assert panel.dropped == {"deaths missing": 1}
+    assert not panel.balanced
+    assert np.isnan(panel.matrix("outcome")[0, 1])
+
+
+def test_unknown_unit_in_a_mapping_is_refused() -> None:
+    with pytest.raises(PanelError, match="there is no unit 'z'"):
+        prepare(study(Treatment("jump", "binary", first_treated={"z": "2019-02"})), table())
+
+
+def test_strings_and_integers_serve_as_unit_labels() -> None:
+    numbered = table().assign(place=lambda frame: frame["place"].map({"a": 3, "b": 1, "c": 2}))
+    panel: Panel = prepare(study(), numbered)
+    assert list(panel.unit_labels) == [1, 2, 3]

@@ -1,0 +1,64 @@
+# Needs: data/sources.csv; for the real world a mirror or the network.
+# Makes: data/raw/<world>/<file>, results/<world>/config.yaml.
+
+
+rule settings:
+    """Write down the merged configuration of the run."""
+    output:
+        f"{RESULTS}/config.yaml",
+    log:
+        f"{RESULTS}/logs/settings.log",
+    params:
+        text=yaml.safe_dump(RUN.model_dump(), sort_keys=True),
+    message:
+        "Writing down the configuration"
+    shell:
+        "printf '%s' {params.text:q} > {output} 2> {log}"
+
+
+if WORLD == "synthetic":
+
+    rule synthesise:
+        """Write the raw files of a full-size synthetic Mexico, with its truth kept apart."""
+        input:
+            code=code("balanza.verbs.synthesise"),
+            catalogue="data/sources.csv",
+        output:
+            files=[f"{RAW}/{source.file}" for source in CATALOGUE.values()],
+            deployment=f"{RAW}/deployment.csv",
+            spending=f"{RAW}/spending.csv",
+            truth=f"{RAW}/truth.json",
+        log:
+            f"{RESULTS}/logs/synthesise.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/synthesise.tsv"
+        params:
+            options=f"--flavour {RUN.flavour} --selection {RUN.selection} --seed {RUN.seed} --size {RUN.size}",
+        message:
+            f"Synthesising a Mexico: {RUN.flavour} effects, assignment by {RUN.selection}"
+        shell:
+            "{PYTHON} synthesise {params.options} --out {RAW} &> {log}"
+
+else:
+
+    rule fetch:
+        """Take one raw file from the mirror or its address, checked by size and digest."""
+        input:
+            code=code("balanza.verbs.fetch"),
+        output:
+            f"{RAW}/{{file}}",
+        log:
+            f"{RESULTS}/logs/fetch/{{file}}.log",
+        params:
+            id=lambda wildcards: next(
+                s.id for s in CATALOGUE.values() if s.file == wildcards.file
+            ),
+            digest=lambda wildcards: next(
+                s.sha256 for s in CATALOGUE.values() if s.file == wildcards.file
+            ),
+            options=(["--mirror", RUN.mirror] if RUN.mirror else [])
+            + (["--offline"] if RUN.offline else []),
+        message:
+            "Fetching {wildcards.file}"
+        shell:
+            "{PYTHON} fetch {params.id} --out {RAW} {params.options:q} 2>&1 | tee {log}"

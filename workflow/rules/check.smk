@@ -1,0 +1,35 @@
+# Needs: results/<world>/studies/<study>/{rows.parquet,estimates/*}.
+# Makes: results/<world>/studies/<study>/checks/<check>.json.
+
+
+def estimates_of(wildcards):
+    """The estimates of a study, each with its rows and covariance."""
+    study = STUDIES[wildcards.study]
+    return [
+        f"{RESULTS}/studies/{study.name}/estimates/{stem}.{end}"
+        for stem in stems(study)
+        for end in ENDS
+    ]
+
+
+rule check:
+    """Run one check on the estimates of one study."""
+    input:
+        estimates=estimates_of,
+        rows=f"{RESULTS}/studies/{{study}}/rows.parquet",
+        study=study_file,
+        code=lambda wildcards: code(
+            "balanza.verbs.check", registry("checks").entries[wildcards.check].module
+        ),
+    output:
+        f"{RESULTS}/studies/{{study}}/checks/{{check}}.json",
+    log:
+        f"{RESULTS}/logs/{{study}}/{{check}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{{study}}/{{check}}.tsv"
+    message:
+        "Checking {wildcards.study}: {wildcards.check}"
+    shell:
+        "{PYTHON} check --study {input.study} --check {wildcards.check} --rows {input.rows}"
+        " --estimates {RESULTS}/studies/{wildcards.study}/estimates --out {RESULTS}/studies/{wildcards.study}/checks"
+        " --world {WORLD} --seed {RUN.seed} --level {RUN.level} --draws {RUN.draws} &> {log}"

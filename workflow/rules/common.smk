@@ -1,0 +1,105 @@
+# Needs: config/config.yaml, config/studies/*.yaml, data/sources.csv.
+# Makes: nothing; names the plan of the run (which studies, estimators and checks) for the rules below.
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, "src")
+from balanza.acquire.catalogue import load as load_catalogue
+from balanza.config import load_config, load_study, load_study_file
+from balanza.errors import BalanzaError
+from balanza.provenance import import_closure, write_text
+from balanza.registry import chosen, registry
+from balanza.results import file_names
+from snakemake.exceptions import WorkflowError
+
+PYTHON = f"{sys.executable} -m balanza"
+STUDY_FOLDER = "config/studies"
+USER_FILES = {
+    "deployment_file": "deployment",
+    "deployment_elements_file": "deployment_elements",
+    "spending_file": "spending",
+}
+SYNTHETIC_USER_FILES = ("deployment_file", "spending_file")
+
+
+def plan():
+    """Check the configuration and every study before anything runs."""
+    try:
+        run = load_config(dict(config), "config")
+        files = {path.stem: path for path in sorted(Path(STUDY_FOLDER).glob("*.yaml"))}
+        wanted = list(files) if run.studies == "all" else run.studies
+        unknown = sorted(set(wanted) - set(files))
+        if unknown:
+            raise WorkflowError(
+                f"config: no study {unknown[0]!r} in {STUDY_FOLDER}. There are: {', '.join(files)}."
+            )
+        studies = {
+            name: load_study(files[name], run.level, run.draws) for name in wanted
+        }
+        needs = {name: load_study_file(files[name]).needs for name in wanted}
+        return run, load_catalogue("data/sources.csv"), studies, needs
+    except BalanzaError as error:
+        raise WorkflowError(str(error))
+
+
+RUN, CATALOGUE, LISTED, NEEDS = plan()
+WORLD = RUN.world
+RAW, RESULTS = f"data/raw/{WORLD}", f"results/{WORLD}"
+TRUTH = f"{RAW}/truth.json" if WORLD == "synthetic" else None
+
+
+def user_file(key):
+    """The user's own municipal file of one sort; the synthetic world brings one of each."""
+    given = getattr(RUN, key)
+    own = WORLD == "synthetic" and key in SYNTHETIC_USER_FILES
+    return given or (f"{RAW}/{USER_FILES[key]}.csv" if own else None)
+
+
+STUDIES = {
+    name: study
+    for name, study in LISTED.items()
+    if not NEEDS[name] or user_file(NEEDS[name])
+}
+READERS = {}
+for source in CATALOGUE.values():
+    READERS.setdefault(source.reader, {})[source.id] = f"{RAW}/{source.file}"
+READERS |= {
+    name: {name: user_file(key)} for key, name in USER_FILES.items() if user_file(key)
+}
+
+
+def code(*modules):
+    """The source files that a verb needs: an edit of one of them reruns the rule, and no other file does."""
+    return import_closure(*modules)
+
+
+def modules(what):
+    """The modules of this package that hold the registered estimators or checks."""
+    return [
+        entry.module
+        for entry in registry(what).entries.values()
+        if entry.module.startswith("balanza.")
+    ]
+
+
+def stems(study):
+    """The stems of all estimate files of a study."""
+    return [
+        stem
+        for name in chosen("estimators", study)
+        for stem in file_names(name, study).values()
+    ]
+
+
+def study_file(wildcards):
+    return f"{STUDY_FOLDER}/{wildcards.study}.yaml"
+
+
+wildcard_constraints:
+    study="[a-z][a-z0-9_]*",
+    reader="[a-z][a-z0-9_]*",
+    estimator="[a-z][a-z0-9_]*",
+    check="[a-z][a-z0-9_]*",

@@ -1,0 +1,40 @@
+# Needs: results/<world>/studies/<study>/estimates/*, results/<world>/panel/*; the truth in the synthetic world.
+# Makes: results/<world>/studies/<study>/{comparison.json,series.parquet,map.parquet}.
+
+
+rule compare:
+    """Lay the estimates of a study side by side, and the truth beside them where it is known."""
+    input:
+        estimates=estimates_of,
+        truth=[TRUTH] if TRUTH else [],
+        study=study_file,
+        code=code("balanza.verbs.compare", *modules("estimators")),
+    output:
+        f"{RESULTS}/studies/{{study}}/comparison.json",
+    log:
+        f"{RESULTS}/logs/{{study}}/compare.log",
+    params:
+        truth=f"--truth {TRUTH}" if TRUTH else "",
+    message:
+        "Comparing the estimates of {wildcards.study}"
+    shell:
+        "{PYTHON} compare --study {input.study} --estimates {RESULTS}/studies/{wildcards.study}/estimates"
+        " {params.truth} --out {output} &> {log}"
+
+
+rule describe:
+    """Write the map and the time series of a study."""
+    input:
+        rows=f"{RESULTS}/studies/{{study}}/rows.parquet",
+        study=study_file,
+        code=code("balanza.verbs.describe"),
+    output:
+        series=f"{RESULTS}/studies/{{study}}/series.parquet",
+        map=f"{RESULTS}/studies/{{study}}/map.parquet",
+    log:
+        f"{RESULTS}/logs/{{study}}/describe.log",
+    message:
+        "Describing {wildcards.study}"
+    shell:
+        "{PYTHON} describe --study {input.study} --rows {input.rows}"
+        " --out {RESULTS}/studies/{wildcards.study} &> {log}"

@@ -1,0 +1,68 @@
+# Needs: results/<world>/panel/*.parquet, config/studies/<study>.yaml.
+# Makes: results/<world>/studies/<study>/{rows.parquet,design.json,estimates/<estimator>*}.
+ENDS = ["json", "parquet", "covariance.parquet"]
+ESTIMATE = (
+    "{PYTHON} estimate --study {input.study} --estimator {wildcards.estimator} --rows {input.rows}"
+    f" --out {RESULTS}/studies/{{wildcards.study}}/estimates"
+    f" --world {WORLD} --seed {RUN.seed} --level {RUN.level} &> {{log}}"
+)
+
+
+def estimator_code(wildcards):
+    return code(
+        "balanza.verbs.estimate",
+        registry("estimators").entries[wildcards.estimator].module,
+    )
+
+
+rule prepare:
+    """Select and check the rows of a study."""
+    input:
+        panels=expand(f"{RESULTS}/panel/{{panel}}.parquet", panel=PANELS),
+        study=study_file,
+        code=code("balanza.verbs.prepare"),
+    output:
+        rows=f"{RESULTS}/studies/{{study}}/rows.parquet",
+        design=f"{RESULTS}/studies/{{study}}/design.json",
+    log:
+        f"{RESULTS}/logs/{{study}}/prepare.log",
+    message:
+        "Preparing study {wildcards.study}"
+    shell:
+        "{PYTHON} prepare --study {input.study} --panel {RESULTS}/panel"
+        " --out {output.rows} --design {output.design} &> {log}"
+
+
+# One rule for each way to name the files: studies with one treatment, and each study with several.
+for TREATMENTS in dict.fromkeys(
+    tuple(file_names("", study).values()) for study in STUDIES.values()
+):
+
+    rule:
+        """Run one estimator on one study."""
+        name:
+            "estimate" + "_and".join(TREATMENTS).replace(".", "_")
+        input:
+            rows=f"{RESULTS}/studies/{{study}}/rows.parquet",
+            study=study_file,
+            code=estimator_code,
+        output:
+            expand(
+                f"{RESULTS}/studies/{{{{study}}}}/estimates/{{{{estimator}}}}{{treatment}}.{{end}}",
+                treatment=TREATMENTS,
+                end=ENDS,
+            ),
+        log:
+            f"{RESULTS}/logs/{{study}}/{{estimator}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/{{study}}/{{estimator}}.tsv"
+        wildcard_constraints:
+            study="|".join(
+                n
+                for n, s in STUDIES.items()
+                if tuple(file_names("", s).values()) == TREATMENTS
+            ),
+        message:
+            "Estimating {wildcards.study} by {wildcards.estimator}"
+        shell:
+            ESTIMATE

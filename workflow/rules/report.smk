@@ -1,0 +1,48 @@
+# Needs: results/<world>/ only; it computes no number.
+# Makes: results/<world>/index.html and one page a study.
+
+
+rule report:
+    """Write the pages from the results alone."""
+    input:
+        studies=[
+            f"{RESULTS}/studies/{name}/{file}"
+            for name in STUDIES
+            for file in (
+                "design.json",
+                "comparison.json",
+                "series.parquet",
+                "map.parquet",
+            )
+        ],
+        estimates=[
+            f"{RESULTS}/studies/{name}/estimates/{stem}.{end}"
+            for name, study in STUDIES.items()
+            for stem in stems(study)
+            for end in ENDS
+        ],
+        checks=[
+            f"{RESULTS}/studies/{name}/checks/{check}.json"
+            for name, study in STUDIES.items()
+            for check in chosen("checks", study)
+        ],
+        files=[f"{STUDY_FOLDER}/{name}.yaml" for name in LISTED],
+        summary=expand(f"{RESULTS}/summary/{{table}}.parquet", table=SUMMARY),
+        quality=f"{RESULTS}/quality.json",
+        config=f"{RESULTS}/config.yaml",
+        code=code("balanza.verbs.report", *modules("estimators"), *modules("checks")),
+        templates=sorted(str(path) for path in Path("src/balanza/report").rglob("*.j2")),
+    output:
+        index=f"{RESULTS}/index.html",
+        pages=[f"{RESULTS}/{name}.html" for name in LISTED],
+        quality=f"{RESULTS}/quality.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/report.tsv"
+    params:
+        studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in LISTED],
+    message:
+        "Writing the report"
+    shell:
+        "{PYTHON} report --results {RESULTS} {params.studies} &> {log}"
