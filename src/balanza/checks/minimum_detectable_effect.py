@@ -1,0 +1,65 @@
+"""The smallest effect that the design could have told from zero, after Bloom (1995): stated before the estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
+from balanza.errors import Unsupported
+
+POWER = 0.8
+
+SPEC = CheckSpec(
+    name="minimum_detectable_effect",
+    title="Minimum detectable effect",
+    question="How large must an effect be for this design to find it in four out of five tries?",
+    reference="Bloom (1995), Evaluation Review 19(5)",
+    treatments=frozenset({"binary", "reversible", "dose"}),
+    families=frozenset({"gaussian", "poisson"}),
+)
+
+
+def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
+    """Multiply each standard error by the sum of the t quantiles of the level and of a power of 80 per cent.
+
+    Parameters
+    ----------
+    study, panel, rng : as in the contract
+    estimates : mapping
+        All estimates of the study that ran.
+
+    Returns
+    -------
+    CheckResult
+        `passed` is None: it informs. `table` has a row for each estimate.
+
+    Raises
+    ------
+    Unsupported
+        If no estimator ran.
+    """
+    import pandas as pd
+
+    if not estimates:
+        raise Unsupported("no estimator ran", where=SPEC.name)
+    table = pd.DataFrame([_row(name, estimate, study.level) for name, estimate in estimates.items()])
+    headline = table[table["estimate"].str.split(".").str[0] == study.headline]
+    lead = (headline if len(headline) else table).iloc[0]
+    size = f"{lead['percent']:.1f} %" if pd.notna(lead["percent"]) else f"{lead['effect']:.4g}"
+    sentence = (
+        f"An effect smaller than {size} (per {study.treatment.unit or 'unit of treatment'}) would be missed "
+        f"more often than once in five tries at the {100 * (1 - study.level):.0f} % level."
+    )
+    return CheckResult(SPEC.name, None, sentence, {"power": POWER, "headline": lead.to_dict()}, table)
+
+
+def _row(name: str, estimate: Estimate, level: float) -> dict[str, object]:
+    from scipy.stats import t
+
+    freedom = max(estimate.n_clusters - 1, 1)
+    factor = t.ppf(0.5 + level / 2, freedom) + t.ppf(POWER, freedom)
+    effect = float(factor * estimate.standard_error)
+    percent = 100 * np.expm1(effect) if estimate.scale == "log" else None
+    return {"estimate": name, "treatment": estimate.treatment, "effect": effect, "percent": percent}
