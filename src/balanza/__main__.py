@@ -44,11 +44,12 @@ def fetch(
     out: Out = Path("data/raw/mexico"),
     mirror: Annotated[Path | None, typer.Option(help="A folder with the files.")] = None,
     offline: Annotated[bool, typer.Option(help="Never touch the network.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fetch nothing; say what is missing.")] = False,
 ) -> None:
     """Take raw files from a mirror or their address, checked by size and digest."""
     from balanza.verbs import fetch
 
-    fetch.run(ids or [], out, mirror, offline)
+    fetch.run(ids or [], out, mirror, offline, check=check)
 
 
 @app.command()
@@ -178,18 +179,19 @@ def update(
     file: Annotated[Path | None, typer.Option(help="The newer file.")] = None,
     url: Annotated[str | None, typer.Option(help="Its public address.")] = None,
     date: Annotated[str | None, typer.Option(help="Its date, YYYY-MM-DD; today if left out.")] = None,
+    mirror: Annotated[Path | None, typer.Option(help="A folder with the files as pinned now.")] = None,
 ) -> None:
     """Bring a newer file of a source into the catalogue, and show which numbers moved."""
     from balanza.verbs import update
 
-    update.run(source, file, url, date)
+    update.run(source, file, url, date, mirror=mirror)
 
 
 def main() -> None:
     """Run a verb; an error that the user can mend is one sentence, not a traceback."""
     try:
         app()
-    except BalanzaError as error:
+    except (BalanzaError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None
 

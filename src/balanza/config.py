@@ -106,6 +106,7 @@ class StudyFile(_Strict):
     estimators: Literal["auto"] | list[str] = "auto"
     checks: Literal["auto"] | list[str] = "auto"
     limits: list[str] = []
+    order: int = 100
     needs: Literal["deployment_file", "spending_file"] | None = None
 
     @model_validator(mode="after")

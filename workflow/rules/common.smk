@@ -8,6 +8,7 @@ import yaml
 
 sys.path.insert(0, "src")
 from balanza.acquire.catalogue import load as load_catalogue
+from balanza.acquire.fetch import CACHE, refuse_missing
 from balanza.config import load_config, load_study, load_study_file
 from balanza.errors import BalanzaError
 from balanza.provenance import import_closure, write_text
@@ -30,7 +31,8 @@ def plan():
     try:
         run = load_config(dict(config), "config")
         files = {path.stem: path for path in sorted(Path(STUDY_FOLDER).glob("*.yaml"))}
-        wanted = list(files) if run.studies == "all" else run.studies
+        loaded = {name: load_study_file(path) for name, path in files.items()}
+        wanted = sorted(files, key=lambda name: (loaded[name].order, name)) if run.studies == "all" else run.studies
         unknown = sorted(set(wanted) - set(files))
         if unknown:
             raise WorkflowError(
@@ -39,8 +41,12 @@ def plan():
         studies = {
             name: load_study(files[name], run.level, run.draws) for name in wanted
         }
-        needs = {name: load_study_file(files[name]).needs for name in wanted}
-        return run, load_catalogue("data/sources.csv"), studies, needs
+        needs = {name: loaded[name].needs for name in wanted}
+        catalogue = load_catalogue("data/sources.csv")
+        if run.world == "mexico" and run.offline:
+            mirror = Path(run.mirror) if run.mirror else None
+            refuse_missing(catalogue.values(), mirror, CACHE, Path("data/raw/mexico"))
+        return run, catalogue, studies, needs
     except BalanzaError as error:
         raise WorkflowError(str(error))
 

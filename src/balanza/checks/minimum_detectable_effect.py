@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 POWER = 0.8
 
@@ -47,10 +51,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     table = pd.DataFrame([_row(name, estimate, study.level) for name, estimate in estimates.items()])
     headline = table[table["estimate"].str.split(".").str[0] == study.headline]
     lead = (headline if len(headline) else table).iloc[0]
-    size = f"{lead['percent']:.1f} %" if pd.notna(lead["percent"]) else f"{lead['effect']:.4g}"
     sentence = (
-        f"An effect smaller than {size} (per {study.treatment.unit or 'unit of treatment'}) would be missed "
-        f"more often than once in five tries at the {100 * (1 - study.level):.0f} % level."
+        f"Per {study.treatment.unit or 'unit of treatment'}, {_size(lead)} would be missed more often than once in "
+        f"five tries at the {100 * (1 - study.level):.0f} % level."
     )
     return CheckResult(SPEC.name, None, sentence, {"power": POWER, "headline": lead.to_dict()}, table)
 
@@ -61,5 +64,11 @@ def _row(name: str, estimate: Estimate, level: float) -> dict[str, object]:
     freedom = max(estimate.n_clusters - 1, 1)
     factor = t.ppf(0.5 + level / 2, freedom) + t.ppf(POWER, freedom)
     effect = float(factor * estimate.standard_error)
-    percent = 100 * np.expm1(effect) if estimate.scale == "log" else None
-    return {"estimate": name, "treatment": estimate.treatment, "effect": effect, "percent": percent}
+    rise, fall = (100 * np.expm1(effect), -100 * np.expm1(-effect)) if estimate.scale == "log" else (None, None)
+    return {"estimate": name, "treatment": estimate.treatment, "effect": effect, "rise": rise, "fall": fall}
+
+
+def _size(row: pd.Series) -> str:
+    if row[["rise"]].isna().any():
+        return f"an effect smaller than {row['effect']:.4g}"
+    return f"a rise of less than {row['rise']:.1f} % or a fall of less than {row['fall']:.1f} %"

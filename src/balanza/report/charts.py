@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import altair as alt
     import geopandas as gpd
 
-WIDTH = 640
+WIDTH = 860
 BLUE, ORANGE, GREY = "#20639b", "#c4561f", "#767676"
 GROUPS = {
     "low": "#a6bddb",
@@ -75,7 +75,7 @@ def choropleth(outlines: gpd.GeoDataFrame, values: pd.Series, title: str, border
     missing = alt.condition("isValid(datum.properties.value)", colour, alt.value("#dddddd"))
     areas = alt.Chart(_features(data, ["value"])).mark_geoshape(strokeWidth=0).encode(color=missing)
     lines = alt.Chart(_features(borders, [])).mark_geoshape(fill=None, stroke="white", strokeWidth=0.7)
-    return _svg((areas + lines).project("mercator").properties(width=WIDTH, height=420))
+    return _svg((areas + lines).project("mercator").properties(width=WIDTH, height=540))
 
 
 def series(frame: pd.DataFrame, title: str, start: str | None) -> Markup:
@@ -104,7 +104,7 @@ def series(frame: pd.DataFrame, title: str, start: str | None) -> Markup:
         ),
     )
     lines = base.mark_line(strokeWidth=1.2 if monthly else 2)
-    return _svg(_with_rule(lines, start).properties(width=WIDTH, height=260))
+    return _svg(_with_rule(lines, start).properties(width=WIDTH, height=300))
 
 
 def _legend() -> alt.Legend:
@@ -176,7 +176,7 @@ def forest(rows: pd.DataFrame, title: str) -> Markup:
     ]
     if rows["truth"].notna().any():
         layers.append(base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x="truth:Q"))
-    return _svg(alt.layer(*layers).properties(width=WIDTH - 180, height=alt.Step(34)))
+    return _svg(alt.layer(*layers).properties(width=WIDTH - 280, height=alt.Step(34)))
 
 
 def national(frame: pd.DataFrame) -> Markup:
@@ -192,4 +192,4 @@ def national(frame: pd.DataFrame) -> Markup:
     x = alt.X("period:T", title=None, axis=alt.Axis(format="%Y", labelOverlap=True))
     line = alt.Chart(frame).mark_line(color=BLUE, strokeWidth=1.3)
     line = line.encode(x=x, y=alt.Y("rate:Q", title="homicides per 100,000 a year"))
-    return _svg(line.properties(width=WIDTH, height=220))
+    return _svg(line.properties(width=WIDTH, height=260))

@@ -85,7 +85,7 @@ def _card(found: StudyResults) -> dict[str, Any]:
         "findings": [
             {
                 "treatment": row["treatment"],
-                "text": words.finding(row, units.get(row["treatment"], "unit"), study.level),
+                "text": words.finding(row, study.outcome.column, units.get(row["treatment"], "unit"), study.level),
                 "truth": words.against_truth(row),
                 "missed": row.get("covers_truth") is False,
             }
@@ -139,10 +139,10 @@ def _event_study(found: StudyResults, row: Mapping[str, Any]) -> dict[str, Any] 
     events = events[events["kind"] == "event_time"]
     if events.empty:
         return None
-    size = found.study.event_bins
-    bins = f"bins of {size} periods" if size > 1 else "periods"
-    scale = "log points" if row["scale"] == "log" else "change in the outcome"
-    chart = charts.event_study(events, f"{bins} since treatment began", scale)
+    size, time = found.study.event_bins, found.design["period_kind"]
+    title = f"{time} since treatment began" + (f", in bins of {size}" if size > 1 else "")
+    scale = "log points" if row["scale"] == "log" else f"change in {found.study.outcome.column}"
+    chart = charts.event_study(events, title, scale)
     return {"row": row, "chart": chart, "n_before": int((events["event_time"] < 0).sum())}
 
 
@@ -160,4 +160,4 @@ def _forest(ran: list[dict[str, Any]]) -> Markup | None:
             "truth": [row.get("true_percent") for row in shown],
         }
     ).astype({"truth": float})
-    return charts.forest(table, "change in the outcome, per cent")
+    return charts.forest(table, "per cent")

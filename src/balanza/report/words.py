@@ -41,13 +41,15 @@ def interval(bounds: Sequence[float] | None, write: Any = number) -> str:
     return "–" if bounds is None else f"[{write(bounds[0])}, {write(bounds[1])}]"
 
 
-def finding(row: Mapping[str, Any], unit: str, level: float) -> str:
-    """What one estimate says about homicide, and what it cannot say, in one or two sentences.
+def finding(row: Mapping[str, Any], outcome: str, unit: str, level: float) -> str:
+    """What one estimate says, and what it cannot say, in one or two sentences.
 
     Parameters
     ----------
     row : mapping
         A row of a study's comparison.
+    outcome : str
+        What is measured.
     unit : str
         The treatment's stated unit.
     level : float
@@ -57,10 +59,10 @@ def finding(row: Mapping[str, Any], unit: str, level: float) -> str:
         return f"No estimate: {row['reason']}"
     if row["percent_change"] is None:
         bounds = interval(row["interval"])
-        return f"Per {unit} the outcome changes by {number(row['value'])} ({100 * level:.0f} % interval {bounds})."
+        return f"Per {unit}, {outcome} change by {number(row['value'])} ({100 * level:.0f} % interval {bounds})."
     value, low, high = row["percent_change"]
     start = (
-        f"Per {unit} the outcome is {percent(abs(value)).lstrip('+')} {'higher' if value > 0 else 'lower'} than it "
+        f"Per {unit}, {outcome} are {percent(abs(value)).lstrip('+')} {'higher' if value > 0 else 'lower'} than they "
         f"would have been ({100 * level:.0f} % interval {percent(low)} to {percent(high)})."
     )
     return f"{start} {_reach(low, high)}"

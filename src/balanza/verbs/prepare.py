@@ -51,6 +51,7 @@ def _facts(study: Study, panel: Panel) -> dict[str, Any]:
         "n_periods": panel.n_periods,
         "n_clusters": panel.n_clusters,
         "balanced": panel.balanced,
+        "period_kind": "months" if panel.periods_per_year == 12 else "years" if panel.periods_per_year else "periods",
         "first_period": panel.period_labels[0],
         "last_period": panel.period_labels[-1],
         "outcome_total": float(panel.frame["outcome"].sum()),

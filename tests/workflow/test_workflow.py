@@ -1,0 +1,149 @@
+"""The habits of the workflow, on a small synthetic world in a folder with blanks in its name."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from balanza.results import VOLATILE
+from tests.workflow.conftest import Project, copy_project
+
+
+def test_a_run_makes_the_report_and_everything_it_links_to(project: Project) -> None:
+    results = project.folder / "results" / "synthetic"
+    index = (results / "index.html").read_text()
+    links = set(re.findall(r'href="([^"#]+)"', index))
+    assert {"guard.html", "versus.html", "quality.html"} <= links
+    assert [link for link in links if not (results / link).exists()] == []
+
+
+def test_every_page_is_stamped_synthetic_with_flavour_and_selection(project: Project) -> None:
+    pages = sorted((project.folder / "results" / "synthetic").glob("*.html"))
+    assert len(pages) == 9
+    for page in pages:
+        assert "SYNTHETIC" in page.read_text()
+        assert "beneficial" in page.read_text()
+        assert "assigned by level" in page.read_text()
+
+
+def test_pages_ask_for_nothing_from_outside(project: Project) -> None:
+    for page in (project.folder / "results" / "synthetic").glob("*.html"):
+        text = page.read_text()
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', text)
+        assert "<script" not in text
+
+
+def test_a_second_run_does_nothing(project: Project) -> None:
+    assert "Nothing to be done" in project.snakemake().stderr
+
+
+def test_touching_code_reruns_nothing(project: Project) -> None:
+    (project.folder / "src" / "balanza" / "estimators" / "poisson.py").touch()
+    (project.folder / "src" / "balanza" / "preparation.py").touch()
+    assert project.planned() == {}
+
+
+def test_editing_one_estimator_reruns_its_jobs_and_those_that_read_them(project: Project) -> None:
+    path = project.folder / "src" / "balanza" / "estimators" / "callaway_santanna.py"
+    text = path.read_text()
+    try:
+        path.write_text(text + "\n# an edit\n")
+        planned = project.planned()
+    finally:
+        path.write_text(text)
+    assert set(planned) == {"all", "estimate", "estimate_guard_and_prevention", "check", "compare", "report"} & set(
+        planned
+    )
+    assert 0 < planned["estimate"] < 7
+    assert "tidy" not in planned
+
+
+def test_every_rule_says_what_it_does(project: Project) -> None:
+    lines = project.snakemake("--list-rules").stdout.splitlines()
+    names = [line for line in lines if line and not line.startswith(" ")]
+    assert {"all", "synthesise", "tidy", "panel", "prepare", "check", "compare", "report"} <= set(names)
+    assert sum(line.startswith(" ") for line in lines) >= len(names)
+
+
+def test_the_merged_configuration_is_a_result(project: Project) -> None:
+    text = (project.folder / "results" / "synthetic" / "config.yaml").read_text()
+    assert "size: 0.06" in text
+    assert "draws: 99" in text
+
+
+def test_an_unknown_key_stops_the_run_before_anything_runs(project: Project) -> None:
+    run = project.snakemake("-n", "--config", "flavor=null", check=False)
+    assert run.returncode != 0
+    assert "unknown key 'flavor'. Did you mean 'flavour'?" in run.stderr
+
+
+def test_a_broken_study_stops_the_run_and_is_named(project: Project) -> None:
+    path = project.folder / "config" / "studies" / "broken.yaml"
+    path.write_text("name: broken\ntitel: x\n")
+    try:
+        run = project.snakemake("-n", check=False)
+    finally:
+        path.unlink()
+    assert run.returncode != 0
+    assert "broken.yaml" in run.stderr
+
+
+def test_truth_and_estimate_stand_side_by_side(project: Project) -> None:
+    folder = project.folder / "results" / "synthetic" / "studies" / "guard"
+    rows = json.loads((folder / "comparison.json").read_text())["rows"]
+    headline = next(row for row in rows if row["estimator"] == "poisson")
+    assert headline["status"] == "ran"
+    assert headline["true_percent"] is not None
+    assert isinstance(headline["covers_truth"], bool)
+
+
+def test_offline_without_a_mirror_lists_everything_that_is_missing(project: Project) -> None:
+    run = project.snakemake("--configfile", "config/mexico.yaml", "--config", "offline=true", check=False)
+    assert run.returncode != 0
+    assert "75" in run.stderr
+    assert "homicides_month.csv.gz" in run.stderr
+    assert "wage_state.csv" in run.stderr
+    assert not (project.folder / "data" / "raw" / "mexico").exists()
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    """A digest of each result; keys that time alone changes are taken out of the JSON files."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or {"logs", "benchmarks"} & set(path.parts):
+            continue
+        content = path.read_bytes()
+        if path.suffix == ".json":
+            values = json.loads(content)
+            content = json.dumps({k: v for k, v in values.items() if k not in VOLATILE}).encode()
+        found[path.relative_to(folder).as_posix()] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+@pytest.mark.slow
+def test_one_core_gives_the_same_bytes(project: Project, tmp_path: Path) -> None:
+    other = copy_project(tmp_path)
+    other.snakemake("--cores", "1")
+    assert fingerprint(other.folder / "results") == fingerprint(project.folder / "results")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [12, 40])
+def test_a_killed_run_resumes_to_the_same_bytes(project: Project, tmp_path: Path, seconds: int) -> None:
+    other = copy_project(tmp_path)
+    run = subprocess.Popen(
+        other.command(), cwd=other.folder, env=other.environment(), start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    time.sleep(seconds)
+    assert run.poll() is None, "the run ended before it could be killed"
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    other.snakemake("--unlock")
+    other.snakemake()
+    assert fingerprint(other.folder / "results") == fingerprint(project.folder / "results")
