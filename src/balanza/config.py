@@ -56,6 +56,13 @@ class _Outcome(_Strict):
     column: str
     family: Literal["gaussian", "poisson"] = "gaussian"
     exposure: str | None = None
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _logarithms_are_no_counts(self) -> _Outcome:
+        if self.log and self.family == "poisson":
+            raise ValueError("`log: true` is for a gaussian outcome in logarithms; a Poisson outcome is a count")
+        return self
 
 
 class _Treatment(_Strict):
@@ -220,7 +227,7 @@ def load_study(path: str | Path, level: float = 0.95, draws: int = 999) -> Study
         name=file.name,
         title=file.title,
         question=file.question,
-        outcome=Outcome(file.outcome.column, file.outcome.family, file.outcome.exposure),
+        outcome=Outcome(**file.outcome.model_dump()),
         treatments=treatments,
         cluster=file.cluster,
         rows="panel" if file.panel else file.rows,

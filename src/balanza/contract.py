@@ -38,11 +38,12 @@ ROW_COLUMNS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is measured. `exposure` is the column of people at risk of a count."""
+    """What is measured. `exposure` is the column of people at risk of a count; `log`: the column is a logarithm."""
 
     column: str
     family: Family = "gaussian"
     exposure: str | None = None
+    log: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""One estimator a file, found by being there: `SPEC` says what it can do, `estimate` does it."""

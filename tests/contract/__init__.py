@@ -1,0 +1,1 @@
+"""The suites that hold every estimator and every check to the contract."""

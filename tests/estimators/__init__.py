@@ -1,0 +1,1 @@
+"""What single estimators promise beyond the contract."""
