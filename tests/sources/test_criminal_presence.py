@@ -37,7 +37,11 @@ def test_values_and_what_is_left_out(tmp_path):
     assert presence["cvegeo"].tolist() == ["02004", "02004", "09015"]
     assert presence["date"].tolist() == [pd.Timestamp("2009-02-03")] * 3
     assert presence["actor"].tolist() == ["Arellano Felix", "La Barbie", "Hitman"]
-    assert presence["organisation"].tolist() == ["Cartel de Tijuana", "Beltran Leyva", criminal_presence.UNIDENTIFIED[0]]
+    assert presence["organisation"].tolist() == [
+        "Cartel de Tijuana",
+        "Beltran Leyva",
+        criminal_presence.UNIDENTIFIED[0],
+    ]
     assert presence.attrs["left_out"] == [
         {"reason": "impossible date", "rows": 2},
     ]

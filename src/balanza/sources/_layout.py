@@ -203,7 +203,7 @@ def no_blanks(values: pd.Series, *, where: str) -> pd.Series:
     SourceError
         If one is; names row and column.
     """
-    blank = (values.isna() | (values.astype(str) == "")).to_numpy(bool)
+    blank = (values.isna() | (values == "")).to_numpy(bool, na_value=True)
     if blank.any():
         at = f"{where}, row {values.index[int(blank.argmax())]}, column {values.name}"
         raise SourceError("the cell is blank", where=at, cure="Fill the cell, or leave out its row")
@@ -245,19 +245,17 @@ def melt_months(
         found = _listed(column for _, column in columns) or "none"
         cure = "Get the file in its official layout"
         raise SourceError(f"needs each of the twelve months as a column once, has {found}", where=where, cure=cure)
-    cells = [counts(frame[column], where=where) for _, column in columns]
-    rows = [np.flatnonzero(cell.notna()).astype(np.int32) for cell in cells]
-    years = frame[year].to_numpy(np.int64)
-    size = sum(len(row) for row in rows)
-    period, figures, end = np.empty(size, "datetime64[us]"), np.empty(size, np.int64), 0
-    for month, (cell, row) in enumerate(zip(cells, rows, strict=True), start=1):
-        start, end = end, end + len(row)
-        period[start:end] = month_start(years[row], month)
-        figures[start:end] = cell.to_numpy(np.int64, na_value=0)[row]
-    refuse_zero_future(period, figures, where=where)
-    order = np.concatenate(rows)
-    long: dict[str, Any] = {name: frame[name].array.take(order) for name in ids}
-    return pd.DataFrame({**long, "period": period, value: figures}, copy=False)
+    months = []
+    for number, column in columns:
+        figures = counts(frame[column], where=where)
+        rows = np.flatnonzero(figures.notna())
+        period = month_start(frame[year].to_numpy(np.int64)[rows], number)
+        figures = figures.iloc[rows].astype(np.int64)
+        months.append(frame[list(ids)].iloc[rows].assign(period=period, **{value: figures}))
+    long = pd.concat(months, ignore_index=True)
+    del months  # the national municipal file makes 30 million rows
+    refuse_zero_future(long["period"], long[value], where=where)
+    return long
 
 
 def month_start(year: Any, month: Any) -> np.ndarray:
@@ -300,13 +298,12 @@ def unique_keys(frame: pd.DataFrame, keys: Sequence[str], *, where: str) -> None
         If it does; names the first such key and its rows.
     """
     keys = list(keys)
-    again = frame.duplicated(keys).to_numpy()
-    if not again.any():
+    if not frame.duplicated(keys).any():
         return
-    first = frame[keys].iloc[int(again.argmax())]
-    same = frame.loc[frame.duplicated(keys, keep=False).to_numpy(), keys].eq(first).all(axis=1)
-    rows = _listed(same.index[same.to_numpy()][:5]) or frame.index[int(again.argmax())]
-    key = _listed(f"{name} {first[name]}" for name in keys)
+    twice = frame.loc[frame.duplicated(keys, keep=False).to_numpy(), keys]
+    group = twice.groupby(keys, dropna=False, observed=True, sort=False).ngroup().to_numpy()
+    rows = _listed(twice.index[group == group[0]][:5])
+    key = _listed(f"{name} {twice[name].iloc[0]}" for name in keys)
     raise SourceError(f"{key} stands twice", where=f"{where}, rows {rows}", cure="Keep one row per key")
 
 
@@ -334,17 +331,18 @@ def validate(frame: pd.DataFrame, schema: Any, *, where: str) -> pd.DataFrame:
     """
     from pandera.errors import SchemaErrors
 
+    plain = frame.reset_index(drop=True)  # pandera fails on an index that is not unique
     try:
-        schema.validate(frame, lazy=True)
+        schema.validate(plain, lazy=True)
     except SchemaErrors as errors:
         cases = errors.failure_cases
         first = cases.iloc[0]
-        row = "" if pd.isna(first["index"]) else f", row {first['index']}"
+        row = "" if pd.isna(first["index"]) else f", row {frame.index[int(first['index'])]}"
         column = first["column"] if pd.notna(first["column"]) else first["failure_case"]
         more = f" ({len(cases) - 1:,} more failures)" if len(cases) > 1 else ""
         raise SourceError(
-            f"{first['failure_case']!r} fails {first['check']}{more}",
+            f"{str(first['failure_case'])!r} fails {first['check']}{more}",
             where=f"{where}{row}, column {column}",
             cure="Correct the cell, or get the file in its official layout",
         ) from None  # the chained error lists every failing cell
-    return frame.reset_index(drop=True)
+    return plain
