@@ -65,17 +65,43 @@ def choropleth(outlines: gpd.GeoDataFrame, values: pd.Series, title: str, border
     """
     import altair as alt
 
-    data = outlines.assign(value=outlines.index.map(values))
-    colour = alt.Color(
-        "properties.value:Q",
-        title=title,
-        scale=alt.Scale(scheme="cividis", type="sqrt", reverse=True),
-        legend=alt.Legend(orient="bottom-left", gradientLength=160, titleLimit=260),
-    )
+    legend = alt.Legend(orient="bottom-left", gradientLength=160, titleLimit=260)
+    scale = alt.Scale(scheme="cividis", type="sqrt", reverse=True)
+    colour = alt.Color("properties.value:Q", title=title, scale=scale, legend=legend)
+    return _map(outlines.assign(value=outlines.index.map(values)), colour, borders)
+
+
+def group_map(outlines: gpd.GeoDataFrame, groups: pd.Series, title: str, borders: gpd.GeoDataFrame) -> Markup:
+    """A map of treatment groups, in the colours of their lines; areas without a group in light grey.
+
+    Parameters
+    ----------
+    outlines, title, borders : as in `choropleth`
+    groups : Series
+        One of the keys of GROUPS an area.
+    """
+    import altair as alt
+
+    words, colours = _group_scale(groups)
+    legend = alt.Legend(orient="bottom-left", titleLimit=260)
+    scale = alt.Scale(domain=words, range=colours)
+    colour = alt.Color("properties.value:N", title=title, scale=scale, legend=legend)
+    return _map(outlines.assign(value=outlines.index.map(groups.map(GROUP_WORDS))), colour, borders)
+
+
+def _map(data: gpd.GeoDataFrame, colour: alt.Color, borders: gpd.GeoDataFrame) -> Markup:
+    import altair as alt
+
     missing = alt.condition("isValid(datum.properties.value)", colour, alt.value("#dddddd"))
     areas = alt.Chart(_features(data, ["value"])).mark_geoshape(strokeWidth=0).encode(color=missing)
     lines = alt.Chart(_features(borders, [])).mark_geoshape(fill=None, stroke="white", strokeWidth=0.7)
     return _svg((areas + lines).project("mercator").properties(width=WIDTH, height=540))
+
+
+def _group_scale(groups: pd.Series) -> tuple[list[str], list[str]]:
+    """Words and colours of the groups that occur, in their fixed order."""
+    present = [key for key in GROUPS if key in set(groups)]
+    return [GROUP_WORDS[key] for key in present], [GROUPS[key] for key in present]
 
 
 def series(frame: pd.DataFrame, title: str, start: str | None) -> Markup:
@@ -94,8 +120,7 @@ def series(frame: pd.DataFrame, title: str, start: str | None) -> Markup:
 
     monthly = frame["period"].str.contains("-").all()
     data = frame.assign(date=pd.to_datetime(frame["period"]), group=frame["group"].map(GROUP_WORDS))
-    order = [word for key, word in GROUP_WORDS.items() if word in set(data["group"])]
-    colours = [GROUPS[key] for key, word in GROUP_WORDS.items() if word in order]
+    order, colours = _group_scale(frame["group"])
     base = alt.Chart(data).encode(
         x=alt.X("date:T", title=None, axis=alt.Axis(format="%Y", tickCount="year", labelOverlap=True)),
         y=alt.Y("value:Q", title=title),

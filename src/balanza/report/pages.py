@@ -50,7 +50,12 @@ def _environment(world: WorldResults) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": words.number, "percent": words.percent, "p": words.p_value}
+    environment.filters |= {
+        "number": words.number,
+        "percent": words.percent,
+        "p": words.p_value,
+        "cell": words.cell,
+    }
     environment.globals |= {
         "interval": words.interval,
         "percent": words.percent,
@@ -125,13 +130,15 @@ def _arm(world: WorldResults, found: StudyResults, treatment: Treatment) -> dict
 
 def _treatment_map(world: WorldResults, found: StudyResults, treatment: Treatment) -> Markup | None:
     """The treatment over states or municipalities; None where the units are neither."""
-    doses = found.map[found.map["treatment"] == treatment.name].set_index("unit")["dose"]
+    units = found.map[found.map["treatment"] == treatment.name].set_index("unit")
     unit = "state" if found.study.unit == "state" else "cvegeo"
     areas = (world.states if unit == "state" else world.outlines).set_index(unit)
-    if found.study.rows == "panel" or not doses.index.isin(areas.index).any():
+    if found.study.rows == "panel" or not units.index.isin(areas.index).any():
         return None
     title = treatment.unit or treatment.name
-    return charts.choropleth(areas, doses, title, world.states)
+    if treatment.kind == "dose":
+        return charts.choropleth(areas, units["dose"], title, world.states)
+    return charts.group_map(areas, units["group"], title, world.states)
 
 
 def _event_study(found: StudyResults, row: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -36,6 +36,13 @@ def p_value(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
+def cell(value: Any, column: str) -> str:
+    """A value of a table: numbers with thin thousands, but not years; a dash where there is none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and column not in ("year", "from", "to"):
+        return number(value, 5)
+    return "–" if value is None else str(value)
+
+
 def interval(bounds: Sequence[float] | None, write: Any = number) -> str:
     """An interval, each bound written by `write`."""
     return "–" if bounds is None else f"[{write(bounds[0])}, {write(bounds[1])}]"
