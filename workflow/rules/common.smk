@@ -32,7 +32,11 @@ def plan():
         run = load_config(dict(config), "config")
         files = {path.stem: path for path in sorted(Path(STUDY_FOLDER).glob("*.yaml"))}
         loaded = {name: load_study_file(path) for name, path in files.items()}
-        wanted = sorted(files, key=lambda name: (loaded[name].order, name)) if run.studies == "all" else run.studies
+        wanted = (
+            sorted(files, key=lambda name: (loaded[name].order, name))
+            if run.studies == "all"
+            else run.studies
+        )
         unknown = sorted(set(wanted) - set(files))
         if unknown:
             raise WorkflowError(

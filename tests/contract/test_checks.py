@@ -1,0 +1,117 @@
+"""One suite for every check that the registry finds."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.contract.panels import PERIODS, UNITS, make_panel, make_study, treated, treatment
+
+from balanza.contract import CheckResult, Estimate, Panel, Study
+from balanza.errors import Unsupported
+from balanza.provenance import plain
+from balanza.registry import Entry, find, registry
+
+ENTRIES = registry("checks").entries
+CASES = [
+    pytest.param(entry, kind, family, id=f"{name}-{kind}-{family}")
+    for name, entry in ENTRIES.items()
+    for kind in sorted(entry.spec.treatments)
+    for family in sorted(entry.spec.families)
+]
+cases = pytest.mark.parametrize(("entry", "kind", "family"), CASES)
+
+
+def build(kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Panel]:
+    rng = np.random.default_rng(5)
+    rate = np.exp(3 + 0.3 * rng.normal(size=(UNITS, 1)) + 0.1 * rng.normal(size=(UNITS, PERIODS)))
+    panel = make_panel(
+        np.round(rate),
+        {"guard": treated(kind)},
+        exposure=np.full((UNITS, PERIODS), 1000.0) if family == "poisson" else None,
+        cluster=np.arange(UNITS),
+        start={"guard": 6} if kind == "dose" else None,
+    )
+    if shuffle:
+        panel = dataclasses.replace(panel, frame=panel.frame.sample(frac=1, random_state=2).reset_index(drop=True))
+    return make_study([treatment(kind)], family, draws=49, headline="poisson"), panel
+
+
+def estimates() -> dict[str, Estimate]:
+    made = Estimate(
+        treatment="guard",
+        estimand="by hand",
+        scale="log",
+        value=0.1,
+        standard_error=0.2,
+        interval=(-0.3, 0.5),
+        p_value=0.6,
+        n_observations=UNITS * PERIODS,
+        n_units=UNITS,
+        n_treated=12,
+        n_clusters=UNITS,
+        standard_error_type="by hand",
+        engine="by hand",
+    )
+    return {"poisson": made}
+
+
+def run(entry: Entry, study: Study, panel: Panel, seed: int = 0) -> CheckResult:
+    return entry.function(study, panel, estimates(), np.random.default_rng(seed))
+
+
+def test_every_file_can_be_imported() -> None:
+    assert registry("checks").broken == {}
+
+
+@cases
+def test_a_result_has_a_sentence_and_can_be_written(entry: Entry, kind: str, family: str) -> None:
+    result = run(entry, *build(kind, family))
+    assert result.name == entry.spec.name
+    assert result.passed in (True, False, None)
+    assert result.sentence.endswith(".")
+    assert "nan" not in result.sentence
+    json.dumps(plain(dict(result.values)), allow_nan=False)
+
+
+@cases
+def test_twice_is_the_same_and_inputs_stay(entry: Entry, kind: str, family: str) -> None:
+    study, panel = build(kind, family)
+    before = panel.frame.copy()
+    first, second = run(entry, study, panel), run(entry, study, panel)
+    assert first.sentence == second.sentence
+    pd.testing.assert_frame_equal(first.table, second.table)
+    pd.testing.assert_frame_equal(panel.frame, before)
+
+
+@cases
+def test_row_order_does_not_matter(entry: Entry, kind: str, family: str) -> None:
+    first = run(entry, *build(kind, family))
+    second = run(entry, *build(kind, family, shuffle=True))
+    pd.testing.assert_frame_equal(first.table, second.table, rtol=1e-9)
+
+
+def test_minimum_detectable_effect_by_hand() -> None:
+    # 24 clusters: t(23) quantiles 2.0687 (.975) and 0.8575 (.8), Abramowitz and Stegun's table; times .2
+    result = run(find("checks", "minimum_detectable_effect"), *build("dose", "poisson"))
+    effect = result.table["effect"].iloc[0]
+    assert effect == pytest.approx((2.0687 + 0.8575) * 0.2, abs=1e-4)
+    assert result.table["rise"].iloc[0] == pytest.approx(100 * (np.exp(effect) - 1))
+    assert "a rise of less than 79.5 % or a fall of less than 44.3 %" in result.sentence
+
+
+def test_randomization_finds_a_strong_effect_and_says_that_assignment_is_hypothetical() -> None:
+    study, panel = build("dose", "poisson")
+    loud = panel.frame.assign(outcome=np.round(panel.frame["outcome"] * np.exp(panel.frame["d_guard"])))
+    result = run(find("checks", "randomization"), study, dataclasses.replace(panel, frame=loud))
+    assert result.values["p_value"] == pytest.approx(1 / 50)  # 49 draws, none as extreme
+    assert "which it was not" in result.sentence
+
+
+def test_randomization_needs_a_treatment_that_is_the_same_within_clusters() -> None:
+    study, panel = build("dose", "poisson")
+    wide = panel.frame.assign(cluster=panel.frame["cluster"] // 4)
+    shared = dataclasses.replace(panel, frame=wide, cluster_labels=panel.cluster_labels[:6])
+    with pytest.raises(Unsupported, match="guard differs within a cluster"):
+        run(find("checks", "randomization"), study, shared)

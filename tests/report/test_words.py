@@ -1,0 +1,53 @@
+import pytest
+
+from balanza.report import words
+
+
+def row(value: float, low: float, high: float, **more: object) -> dict[str, object]:
+    return {"status": "ran", "reason": None, "percent_change": (value, low, high)} | more
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, "–"),
+        (float("nan"), "–"),
+        (0, "0"),
+        (1234567, "1\N{NARROW NO-BREAK SPACE}234\N{NARROW NO-BREAK SPACE}567"),
+        (-0.06682, "\N{MINUS SIGN}0.0668"),
+        (13.449, "13.4"),
+        (1e-9, "0.000000"),
+    ],
+)
+def test_numbers(value: float | None, written: str) -> None:
+    assert words.number(value) == written
+
+
+def test_a_year_is_not_a_quantity() -> None:
+    assert words.cell(2019, "year") == "2019"
+    assert words.cell(2019, "homicides") == "2\N{NARROW NO-BREAK SPACE}019"
+    assert words.cell(None, "homicides") == "–"
+
+
+def test_an_interval_over_zero_claims_nothing_in_either_direction() -> None:
+    text = words.finding(row(-6.5, -55.5, 96.4), "homicides", "100 elements", 0.95)
+    assert "homicides are 6.5" in text
+    assert "lower" in text
+    assert "The interval contains zero: no effect cannot be excluded, nor can a fall of 55.5" in text
+    assert "a rise of 96.4" in text
+
+
+def test_an_interval_away_from_zero_is_conditional_on_its_assumptions() -> None:
+    text = words.finding(row(132.3, 44.8, 272.8), "homicides", "joint operation", 0.95)
+    assert "The interval leaves out zero: it is a rise, if the assumptions hold." in text
+    assert "it is a fall" in words.finding(row(-30, -40, -20), "homicides", "x", 0.95)
+
+
+def test_no_estimate_gives_its_reason() -> None:
+    assert words.finding({"status": "declined", "reason": "takes binary"}, "y", "x", 0.95) == "No estimate: takes binary"
+
+
+def test_a_miss_of_the_truth_is_loud() -> None:
+    assert "MISSES" in words.against_truth(row(1, 0, 2, covers_truth=False, true_percent=-9.5))
+    assert "covers" in words.against_truth(row(1, 0, 2, covers_truth=True, true_percent=1.5))
+    assert words.against_truth(row(1, 0, 2, covers_truth=None)) == ""
