@@ -30,8 +30,17 @@ def test_every_study_of_the_project_is_valid_and_named_like_its_file(path: Path)
     assert load_study(path).name == path.stem
 
 
-def test_the_seven_studies_are_there() -> None:
-    names = {"guard", "guard_regions", "operations", "prevention", "surges", "transfers", "versus"}
+def test_the_studies_are_there() -> None:
+    names = {
+        "guard",
+        "guard_municipalities",
+        "guard_regions",
+        "operations",
+        "prevention",
+        "surges",
+        "transfers",
+        "versus",
+    }
     assert {path.stem for path in STUDIES} == names
 
 

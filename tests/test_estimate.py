@@ -119,9 +119,7 @@ def test_an_unknown_option_is_refused_with_the_legal_ones(tmp_path: Path) -> Non
         (["--estimator", "poisson", "--rows", "absent.parquet"], ""),
     ],
 )
-def test_an_error_is_one_sentence_and_no_traceback(
-    study: Path, tmp_path: Path, words: list[str], message: str
-) -> None:
+def test_an_error_is_one_sentence_and_no_traceback(study: Path, tmp_path: Path, words: list[str], message: str) -> None:
     if not message:
         study.write_text(yaml.safe_dump({k: v for k, v in STUDY.items() if k != "panel"}))
         message = "absent.parquet: there is no such file. Check the path."

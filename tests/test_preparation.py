@@ -84,7 +84,9 @@ def test_window_cuts_and_counts() -> None:
 
 
 def test_years_with_zero_for_never_and_a_common_step() -> None:
-    frame = pd.DataFrame({"id": [1, 1, 2, 2], "wave": [2004, 2006, 2004, 2006], "y": [1.0, 2, 3, 4], "g": [0, 0, 2006, 2006]})
+    frame = pd.DataFrame(
+        {"id": [1, 1, 2, 2], "wave": [2004, 2006, 2004, 2006], "y": [1.0, 2, 3, 4], "g": [0, 0, 2006, 2006]}
+    )
     asked = study(
         Treatment("t", "binary", first_treated="g"), outcome=Outcome("y"), cluster="id", unit="id", period="wave"
     )
@@ -106,7 +108,10 @@ def spoil(column: str, value: object, row: int = 5) -> pd.DataFrame:
     [
         (table().rename(columns={"deaths": "death"}), r"there is no column 'deaths'. Did you mean 'death'\?"),
         (pd.concat([table(), table().iloc[[3]]]), r"unit b has two rows in period 2019-04 \(1 rows too many"),
-        (spoil("deaths", np.nan), r"column deaths: the value is missing in 1 row\(s\), first at place a, month 2019-02"),
+        (
+            spoil("deaths", np.nan),
+            r"column deaths: the value is missing in 1 row\(s\), first at place a, month 2019-02",
+        ),
         (spoil("deaths", np.inf), "column deaths: the value is infinite"),
         (spoil("deaths", -1), "column deaths: the value is negative"),
         (spoil("deaths", "many"), "column deaths: holds values that are not numbers"),

@@ -44,7 +44,9 @@ def test_an_interval_away_from_zero_is_conditional_on_its_assumptions() -> None:
 
 
 def test_no_estimate_gives_its_reason() -> None:
-    assert words.finding({"status": "declined", "reason": "takes binary"}, "y", "x", 0.95) == "No estimate: takes binary"
+    assert (
+        words.finding({"status": "declined", "reason": "takes binary"}, "y", "x", 0.95) == "No estimate: takes binary"
+    )
 
 
 def test_a_miss_of_the_truth_is_loud() -> None:

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.workflow.conftest import Project, copy_project
 
 from balanza.results import VOLATILE
-from tests.workflow.conftest import Project, copy_project
 
 
 def test_a_run_makes_the_report_and_everything_it_links_to(project: Project) -> None:
@@ -25,7 +25,7 @@ def test_a_run_makes_the_report_and_everything_it_links_to(project: Project) -> 
 
 def test_every_page_is_stamped_synthetic_with_flavour_and_selection(project: Project) -> None:
     pages = sorted((project.folder / "results" / "synthetic").glob("*.html"))
-    assert len(pages) == 9
+    assert len(pages) == 10
     for page in pages:
         assert "SYNTHETIC" in page.read_text()
         assert "beneficial" in page.read_text()
