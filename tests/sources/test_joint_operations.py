@@ -84,7 +84,7 @@ def test_only_openings_are_openings(tmp_path: Path) -> None:
         (lambda text: text.replace("2006-12-11", "2006-13-11"), "row 2: '2006-13-11' is not a date"),
         (lambda text: text.replace("2006-12-11", "December"), "row 2: the line 'Operation Michoacan: December' is no"),
         (lambda text: text.replace("2006-12-11", "!!python/object/apply:os.system [ls]"), "row 2: the line"),
-        (lambda text: text.replace("Op.Michoacan:", "Op.Jalisco:"), "row 1: entry 'Op.Jalisco' is not known"),
+        (lambda text: text.replace("Op.Michoacan:", "Op.Xalapa:"), "row 1: entry 'Op.Xalapa' is not known"),
         (lambda text: text[: text.index("    source1")], "entry 'Calderon.Visit' has no date or no source"),
         (lambda text: text.replace("02-18", "02-11"), "stands twice"),
         (lambda text: text.replace("Op.Michoacan:\n", ""), "row 1: the line"),
@@ -123,3 +123,11 @@ def test_the_real_file(mirror: Path) -> None:
         "capture": 2,
         "visit": 2,
     }
+
+
+def test_an_operation_named_by_states_lies_there(tmp_path: Path) -> None:
+    found = operations(tmp_path, lambda text: text.replace("Op.Michoacan:", "Op.Conjunto.Jalisco-San Luis Potosi:"))
+    named = found[found["operation"] == "Op.Conjunto.Jalisco-San Luis Potosi"]
+    assert named["state"].tolist() == ["14", "24"]
+    assert set(named["scope"]) == {"state"}
+    assert set(named["kind"]) == {"opening"}

@@ -4,7 +4,8 @@ A list in the form of YAML that no YAML parser takes ("Phase II = 2007-05-01" st
 line by line: a name that ends in a colon opens an entry, an indented "label: date" (or "label = date") is an event, an
 indented "source: address" its reference, and "#" starts a comment. Nothing in it is evaluated.
 
-The file says when and what, not where nor of which kind: KINDS and PLACES say so, with the reasons.
+The file says when and what. An entry named by states ("Op.Veracruz") lies there; KINDS and PLACES say the rest, with
+the reasons.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from balanza.errors import SourceError
+from balanza.places import state_code
 from balanza.sources._layout import FETCH_AGAIN, read_text, unique_keys, validate
 
 if TYPE_CHECKING:
@@ -37,25 +39,21 @@ KINDS: tuple[tuple[str, str, str], ...] = (
 PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
     "R.C.Assassination": ("city", ("25006",)),  # Culiacán
     "Fox.Troops.NL": ("city", ("28027",)),  # Nuevo Laredo
-    "Op.Michoacan": ("state", ("16",)),
     "Op.Tijuana": ("city", ("02004",)),
-    "Op.Guerrero": ("state", ("12",)),
     "Op.Triangulo.Dorado.I": ("state", ("08", "10", "25")),  # "Sinaloa, Durango, Chihuahua", says the file
-    "Op.Tamaulipas-Nuevo Leon": ("state", ("19", "28")),
-    "Op.Veracruz": ("state", ("30",)),
     "Op.Triangulo.Dorado.II": ("state", ("08", "10", "25")),
     "Op.Triangulo.Dorado.III": ("state", ("08", "10", "25")),
     "Op.Chihuahua": ("city", ("08037",)),  # its forces went to Juárez; the state had had one since January 2007
     "Reinforcements.Cd.Juarez": ("city", ("08037",)),
-    "Op.Sonora": ("state", ("26",)),
     "Op.Sinaloa": ("city", ("25006", "25018")),  # "Operation Culiacan-Navolato"
     "ABL.Captured": ("city", ("25006",)),  # Culiacán
     "EAF.Captured": ("city", ("02004",)),  # Tijuana
     "Calderon.Visit": ("city", ("08037",)),
     "Police.Takeover": ("city", ("08037",)),  # Juárez
 }
-"""Scope of each entry, and the codes of its states, or of its municipalities where the scope is a city."""
+"""Scope of each entry that is not simply named by its states, and the codes of its states or municipalities."""
 
+_BY_STATES = re.compile(r"Op\.(?:Conjunto\.)?(?P<names>[^.]+)")
 _ENTRY = re.compile(r"(?P<name>\S.*?):\s*")
 _SOURCE = re.compile(r"\s+source\d*:\s*(?P<address>\S+)\s*")
 _EVENT = re.compile(r"\s+(?P<label>\S.*?)\s*[:=]\s*(?P<date>\d{4}-\d{2}-\d{2})\s*")
@@ -97,7 +95,8 @@ def read(files: Mapping[str, Path]) -> pd.DataFrame:
     Raises
     ------
     SourceError
-        If a line is not of this form, a date is impossible, or an entry is not in PLACES or fits no pattern of KINDS.
+        If a line is not of this form, a date is impossible, or an entry is neither in PLACES nor named
+        by states, or fits no pattern of KINDS.
     """
     (path,) = files.values()
     rows = [row for entry in _entries(path) for row in _rows(entry, path.name)]
@@ -137,13 +136,14 @@ def _rows(entry: dict[str, Any], file: str) -> list[dict[str, Any]]:
             f"entry {name!r} has no date or no source", where=where, cure=f"Add it, or, if cut short: {FETCH_AGAIN}"
         )
     kind = next((kind for pattern, kind, _ in KINDS if re.fullmatch(pattern, name)), None)
-    if name not in PLACES or kind is None:
+    place = _place(name)
+    if place is None or kind is None:
         raise SourceError(
             f"entry {name!r} is not known",
             where=where,
             cure="Say where and of which kind it is in KINDS and PLACES of balanza/sources/joint_operations.py",
         )
-    scope, places = PLACES[name]
+    scope, places = place
     return [
         {
             "line": line,
@@ -158,6 +158,18 @@ def _rows(entry: dict[str, Any], file: str) -> list[dict[str, Any]]:
         for line, date in entry["events"]
         for state in sorted({place[:2] for place in places})
     ]
+
+
+def _place(name: str) -> tuple[str, tuple[str, ...]] | None:
+    """Scope and codes of an entry: as listed, or of the states that name it ("Op.Tamaulipas-Nuevo Leon")."""
+    if name in PLACES:
+        return PLACES[name]
+    found = _BY_STATES.fullmatch(name)
+    try:
+        codes = [state_code(part, where=name) for part in found["names"].split("-")] if found else []
+    except SourceError:
+        return None
+    return ("state", tuple(sorted(codes))) if codes else None
 
 
 def _day(date: str, where: str) -> pd.Timestamp:
