@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "profiles", "src", "data")
-SMALL = ("--config", "size=0.06", "draws=99")
+SMALL = ("size=0.06", "draws=99")
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,17 @@ class Project:
 
     folder: Path
 
-    def snakemake(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        run = subprocess.run(
-            self.command(*words), cwd=self.folder, env=self.environment(), capture_output=True, text=True
-        )
+    def snakemake(
+        self, *words: str, config: tuple[str, ...] = (), check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        command = self.command(*words, config=config)
+        run = subprocess.run(command, cwd=self.folder, env=self.environment(), capture_output=True, text=True)
         if check and run.returncode:
             raise AssertionError(run.stdout[-3000:] + run.stderr[-6000:])
         return run
 
-    def command(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", *words, *SMALL]
+    def command(self, *words: str, config: tuple[str, ...] = ()) -> list[str]:
+        return [sys.executable, "-m", "snakemake", *words, "--config", *SMALL, *config]
 
     def environment(self) -> dict[str, str]:
         return os.environ | {"PYTHONPATH": str(self.folder / "src")}

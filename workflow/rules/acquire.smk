@@ -22,6 +22,11 @@ if WORLD == "synthetic":
         """Write the raw files of a full-size synthetic Mexico, with its truth kept apart."""
         input:
             code=code("balanza.verbs.synthesise"),
+            tables=sorted(
+                str(path)
+                for path in Path("src/balanza/acquire/synthetic").glob("*.csv")
+            ),
+            births="data/municipality_births.csv",
             catalogue="data/sources.csv",
         output:
             files=[f"{RAW}/{source.file}" for source in CATALOGUE.values()],
