@@ -71,6 +71,14 @@ def test_every_rule_says_what_it_does(project: Project) -> None:
     assert all(text.endswith(".") for text in described.values())
 
 
+def test_the_linter_finds_nothing_but_what_was_decided(project: Project) -> None:
+    # Environments come from the one hashed lock, and commands name constants of the run: both on purpose.
+    decided = ("Specify a conda environment", "Shell command directly uses variable")
+    text = project.snakemake("--lint", check=False).stderr
+    found = [line.strip(" *") for line in text.splitlines() if line.startswith("    * ")]
+    assert [line for line in found if not line.startswith(decided)] == []
+
+
 def test_the_merged_configuration_is_a_result(project: Project) -> None:
     text = (project.folder / "results" / "synthetic" / "config.yaml").read_text()
     assert "size: 0.06" in text

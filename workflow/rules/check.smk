@@ -2,16 +2,6 @@
 # Makes: results/<world>/studies/<study>/checks/<check>.json.
 
 
-def estimates_of(wildcards):
-    """The estimates of a study, each with its rows and covariance."""
-    study = STUDIES[wildcards.study]
-    return [
-        f"{RESULTS}/studies/{study.name}/estimates/{stem}.{end}"
-        for stem in stems(study)
-        for end in ENDS
-    ]
-
-
 rule check:
     """Run one check on the estimates of one study."""
     input:

@@ -18,6 +18,7 @@ from snakemake.exceptions import WorkflowError
 
 PYTHON = f"{sys.executable} -m balanza"
 STUDY_FOLDER = "config/studies"
+ENDS = ["json", "parquet", "covariance.parquet"]
 USER_FILES = {
     "deployment_file": "deployment",
     "deployment_elements_file": "deployment_elements",
@@ -106,6 +107,23 @@ def stems(study):
 
 def study_file(wildcards):
     return f"{STUDY_FOLDER}/{wildcards.study}.yaml"
+
+
+def estimator_code(wildcards):
+    return code(
+        "balanza.verbs.estimate",
+        registry("estimators").entries[wildcards.estimator].module,
+    )
+
+
+def estimates_of(wildcards):
+    """The estimates of a study, each with its rows and covariance."""
+    study = STUDIES[wildcards.study]
+    return [
+        f"{RESULTS}/studies/{study.name}/estimates/{stem}.{end}"
+        for stem in stems(study)
+        for end in ENDS
+    ]
 
 
 wildcard_constraints:

@@ -1,18 +1,10 @@
 # Needs: results/<world>/panel/*.parquet, config/studies/<study>.yaml.
 # Makes: results/<world>/studies/<study>/{rows.parquet,design.json,estimates/<estimator>*}.
-ENDS = ["json", "parquet", "covariance.parquet"]
 ESTIMATE = (
     "{PYTHON} estimate --study {input.study} --estimator {wildcards.estimator} --rows {input.rows}"
     f" --out {RESULTS}/studies/{{wildcards.study}}/estimates"
     f" --world {WORLD} --seed {RUN.seed} --level {RUN.level} &> {{log}}"
 )
-
-
-def estimator_code(wildcards):
-    return code(
-        "balanza.verbs.estimate",
-        registry("estimators").entries[wildcards.estimator].module,
-    )
 
 
 rule prepare:
