@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balanza.kernels.multiplier import critical_value
-from balanza.kernels.poisson import Degenerate, fit, influence, project
+from balanza.kernels.poisson import Degenerate, fit, influence, jackknife, project
 
 
 def panel(seed: int = 0, n: int = 30, periods: int = 8, k: int = 2, holes: bool = True):
@@ -197,3 +197,31 @@ def test_without_regressors_the_fit_is_the_table_of_unit_and_period_shares() -> 
     found = fit(outcome, np.ones_like(outcome), np.empty((0, 3, 2)))
     expected = np.outer(outcome.sum(axis=1), outcome.sum(axis=0)) / outcome.sum()
     np.testing.assert_allclose(found.fitted, expected, rtol=1e-10)
+
+
+def test_jackknife_is_what_refitting_without_each_cluster_gives() -> None:
+    # oracle: twelve refits; one Newton step leaves a remainder of second order in a cluster's share
+    rng = np.random.default_rng(11)
+    n_units, n_periods = 60, 8
+    cluster = np.arange(n_units) % 12
+    regressors = rng.random((2, n_units, 1)) * (np.arange(n_periods) >= 4)
+    mean = 400 * np.exp(rng.normal(0, 0.5, (n_units, 1)) + rng.normal(0, 0.1, (n_units, n_periods)))
+    outcome = rng.poisson(mean * np.exp(0.3 * regressors[0])).astype(float)
+    ones = np.ones_like(outcome)
+    found = fit(outcome, ones, regressors)
+    fast = jackknife(outcome, found, regressors, cluster)
+    slow = []
+    for code in range(12):
+        kept = cluster != code
+        slow.append(fit(outcome[kept], ones[kept], regressors[:, kept]).coefficients - found.coefficients)
+    expected = np.sqrt(11 / 12) * np.array(slow)
+    assert fast is not None
+    np.testing.assert_allclose(fast, expected, atol=0.02 * np.abs(expected).max())
+
+
+def test_jackknife_declines_where_a_coefficient_hangs_on_one_cluster() -> None:
+    outcome = np.random.default_rng(2).poisson(50.0, (10, 6)).astype(float)
+    regressors = np.zeros((1, 10, 6))
+    regressors[0, 0, 3:] = 1
+    found = fit(outcome, np.ones_like(outcome), regressors)
+    assert jackknife(outcome, found, regressors, np.arange(10)) is None

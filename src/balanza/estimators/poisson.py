@@ -34,10 +34,11 @@ SPEC = EstimatorSpec(
         "The effect is the same for all units and periods; otherwise the estimate weighs effects, some negatively",
         "No unit's treatment affects another unit",
     ),
-    standard_errors="Sandwich clustered where treatment is assigned, G/(G-1) x (n-1)/(n-k) with k leaving the fixed"
-    " effects out, Student's t with G-1 degrees of freedom",
+    standard_errors="Jackknife over the clusters where treatment is assigned (CV3), Student's t with G-1 degrees of"
+    " freedom; the option `sandwich` gives G/(G-1) x (n-1)/(n-k), with k leaving the fixed effects out, as fixest does;"
+    " it stands in where a coefficient hangs on a single cluster",
     several_treatments=True,
-    options={"draws": 999},
+    options={"draws": 999, "standard_errors": "jackknife"},
 )
 SINGULAR = 1e-10
 
@@ -75,6 +76,15 @@ class _EventRows:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """A fit, the clusters' influence on its coefficients (n_clusters, n_regressors), and how that was had."""
+
+    kernel: kernel.PoissonFit
+    influence: np.ndarray
+    standard_errors: str
+
+
 def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimates:
     """Fit all treatments jointly, then their event studies jointly.
 
@@ -93,20 +103,18 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimates:
         If the panel holds no comparison, or a coefficient is collinear or runs to infinity.
     """
     _guard.require(SPEC, study, panel)
-    draws = _guard.whole(SPEC, _guard.options(SPEC, study), "draws", 1)
+    chosen = _guard.options(SPEC, study, standard_errors=("jackknife", "sandwich"))
+    draws = _guard.whole(SPEC, chosen, "draws", 1)
     sample = _sample(study, panel)
     names = (*(treatment.name for treatment in study.treatments), *sample.names)
     try:
-        fit = kernel.fit(
-            sample.outcome, sample.exposure, np.concatenate([sample.treatments, sample.covariates]), sample.baseline
-        )
+        fit = _fit(sample, np.concatenate([sample.treatments, sample.covariates]), chosen["standard_errors"])
     except kernel.Degenerate as problem:
         raise _refusal(problem, names) from None
-    influence = kernel.influence(fit, sample.cluster)
-    events = _event_study(study, panel, sample, rng, draws)
-    covariances = _covariances(study, influence, events)
+    events = _event_study(study, panel, sample, rng, draws, chosen["standard_errors"])
+    covariances = _covariances(study, fit.influence, events)
     found = {
-        treatment.name: _estimate(study, panel, sample, fit, influence, events, covariances, index)
+        treatment.name: _estimate(study, panel, sample, fit, events, covariances, index)
         for index, treatment in enumerate(study.treatments)
     }
     return found if len(found) > 1 else found[study.treatment.name]
@@ -142,6 +150,16 @@ def _sample(study: Study, panel: Panel) -> _Sample:
         period=np.flatnonzero(periods),
         warnings=_lost(study, panel, exposure, units, periods) + _small(study, panel, units),
     )
+
+
+def _fit(sample: _Sample, regressors: np.ndarray, standard_errors: str) -> _Fit:
+    found = kernel.fit(sample.outcome, sample.exposure, regressors, sample.baseline)
+    if standard_errors == "jackknife":
+        influence = kernel.jackknife(sample.outcome, found, regressors, sample.cluster, sample.baseline)
+        if influence is not None:
+            return _Fit(found, influence, "jackknife (CV3)")
+    influence = kernel.influence(found, sample.cluster)
+    return _Fit(found, influence, "sandwich, G/(G-1) x (n-1)/(n-k) without fixed effects")
 
 
 def _lost(study: Study, panel: Panel, exposure: np.ndarray, units: np.ndarray, periods: np.ndarray) -> tuple[str, ...]:
@@ -201,14 +219,13 @@ def _estimate(
     study: Study,
     panel: Panel,
     sample: _Sample,
-    fit: kernel.PoissonFit,
-    influence: np.ndarray,
+    fit: _Fit,
     events: _EventRows,
     covariances: pd.DataFrame | None,
     index: int,
 ) -> Estimate:
-    treatment, freedom = study.treatments[index], len(influence) - 1
-    value, error = float(fit.coefficients[index]), float(np.linalg.norm(influence[:, index]))
+    treatment, freedom = study.treatments[index], len(fit.influence) - 1
+    value, error = float(fit.kernel.coefficients[index]), float(np.linalg.norm(fit.influence[:, index]))
     bounds = _summary.interval(value, error, study.level, freedom)
     treated = np.nan_to_num(sample.treatments[index]) != 0
     rate = None
@@ -223,11 +240,11 @@ def _estimate(
         standard_error=error,
         interval=bounds,
         p_value=_summary.p_value(value, error, freedom),
-        n_observations=fit.n_rows,
+        n_observations=fit.kernel.n_rows,
         n_units=len(sample.unit),
         n_treated=int(treated.any(axis=1).sum()),
-        n_clusters=len(influence),
-        standard_error_type=f"clustered by {study.cluster}, G/(G-1) x (n-1)/(n-k) without fixed effects, t({freedom})",
+        n_clusters=len(fit.influence),
+        standard_error_type=f"clustered by {study.cluster}, {fit.standard_errors}, t({freedom})",
         engine="balanza.kernels.poisson",
         percent_change=_summary.log_percent(value, bounds),
         rate_change=_summary.log_rate(value, bounds, rate) if rate is not None else None,
@@ -237,7 +254,9 @@ def _estimate(
     )
 
 
-def _event_study(study: Study, panel: Panel, sample: _Sample, rng: np.random.Generator, draws: int) -> _EventRows:
+def _event_study(
+    study: Study, panel: Panel, sample: _Sample, rng: np.random.Generator, draws: int, standard_errors: str
+) -> _EventRows:
     """Event studies of all treatments that have one, fitted jointly; without rows, and saying so, where refused."""
     designs = [_events(study, panel, sample, treatment) for treatment in study.treatments]
     bins = [design for design in designs if design is not None and len(design.time)]
@@ -251,15 +270,15 @@ def _event_study(study: Study, panel: Panel, sample: _Sample, rng: np.random.Gen
     others = [index for index, item in enumerate(study.treatments) if item.name not in named]
     regressors = [*(design.regressors for design in bins), sample.treatments[others], sample.covariates]
     try:
-        fit = kernel.fit(sample.outcome, sample.exposure, np.concatenate(regressors), sample.baseline)
+        fit = _fit(sample, np.concatenate(regressors), standard_errors)
     except kernel.Degenerate as problem:
         return _refused(f"a coefficient is {problem.reason}")
-    influence = kernel.influence(fit, sample.cluster)[:, :n_bins]
+    influence = fit.influence[:, :n_bins]
     if _singular(influence):
         return _refused("its covariance is singular")
     splits = np.cumsum([len(design.time) for design in bins])[:-1]
     rows, parts = {}, np.split(influence, splits, axis=1)
-    for design, values, part in zip(bins, np.split(fit.coefficients[:n_bins], splits), parts, strict=True):
+    for design, values, part in zip(bins, np.split(fit.kernel.coefficients[:n_bins], splits), parts, strict=True):
         rows[design.treatment.name] = _summary.rows_frame(
             "event_time",
             values,

@@ -48,7 +48,7 @@ def _groups(treatment: Treatment, panel: Panel) -> np.ndarray:
     doses = _doses(panel, treatment.name)
     if treatment.kind == "dose":
         rank = pd.Series(doses).rank(method="first").to_numpy()
-        return np.array(THIRDS)[np.minimum((3 * (rank - 1) / len(rank)).astype(int), 2)]
+        return np.asarray(np.array(THIRDS)[np.minimum((3 * (rank - 1) / len(rank)).astype(int), 2)])
     if treatment.kind == "reversible":
         return np.where(doses > 0, "treated", "never")
     cohorts = panel.by_unit(f"g_{treatment.name}")

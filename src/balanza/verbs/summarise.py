@@ -39,22 +39,20 @@ def run(panel: Path, out: Path) -> None:
 
 def _national(months: pd.DataFrame) -> pd.DataFrame:
     known = months[months["homicides"].notna()]
-    total = known.groupby("period", as_index=False, sort=True).agg(
+    total: pd.DataFrame = known.groupby("period", as_index=False, sort=True).agg(
         homicides=("homicides", "sum"),
         population=("population", "sum"),
         guard_elements=("guard_elements", lambda values: values.sum(min_count=len(values))),
     )
-    total["rate"] = 12 * PER * total["homicides"] / total["population"]
-    return total
+    return total.assign(rate=12 * PER * total["homicides"] / total["population"])
 
 
 def _municipal(rows: pd.DataFrame) -> pd.DataFrame:
     last = rows[rows["year"] == rows["year"].max()]
-    total = last.groupby(["cvegeo", "state", "year"], as_index=False, sort=True).agg(
+    total: pd.DataFrame = last.groupby(["cvegeo", "state", "year"], as_index=False, sort=True).agg(
         homicides=("homicides", "sum"), population=("population", "mean")
     )
-    total["rate"] = PER * total["homicides"] / total["population"]
-    return total
+    return total.assign(rate=PER * total["homicides"] / total["population"])
 
 
 def _outlines(source: Path, out: Path) -> None:
