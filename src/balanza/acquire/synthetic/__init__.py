@@ -1,0 +1,1 @@
+"""A full-size synthetic Mexico with a known truth, written as raw files in the official layouts."""
