@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.conftest import ROOT
 
 from balanza.acquire.synthetic.simulate import simulate
 from balanza.acquire.synthetic.world import Settings, World
 from balanza.config import load_study
 from balanza.preparation import prepare
 from balanza.registry import find
-from tests.conftest import ROOT
 
 SEEDS, SIZE = 50, 0.06
 
