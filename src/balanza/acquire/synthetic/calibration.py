@@ -42,9 +42,12 @@ def month_position(month: str | pd.Timestamp) -> int:
     return int(MONTHS.searchsorted(pd.Timestamp(month).replace(day=1)))
 
 
+@cache
 def in_year(year: int) -> np.ndarray:
     """Which of MONTHS lie in a year."""
-    return np.asarray(MONTHS.year == year)
+    inside = np.asarray(MONTHS.year == year)
+    inside.flags.writeable = False
+    return inside
 
 
 @cache
@@ -73,16 +76,19 @@ def sizes() -> pd.DataFrame:
     return table("sizes")
 
 
+@cache
 def moment_years() -> pd.DataFrame:
     """The national moments of four years, indexed by year."""
     return table("years").set_index("year")
 
 
+@cache
 def national(column: str) -> pd.Series:
     """A national yearly series, without the years that it does not have."""
     return table("national").set_index("year")[column].dropna()
 
 
+@cache
 def national_people() -> pd.Series:
     """People of the country in each of YEARS, interpolated on the log scale."""
     known = national("people")

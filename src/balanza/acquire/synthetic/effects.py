@@ -153,6 +153,7 @@ def truth(
     }
     return {
         "guard": {"treatment": doses["guard"]},
+        "guard_municipalities": {"treatment": doses["guard"]},
         "surges": {"treatment": _surge_truth(sizes, given, follows)},
         "prevention": {"treatment": doses["prevention"]},
         "transfers": {"treatment": doses["transfers"]},

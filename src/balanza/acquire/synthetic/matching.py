@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -90,6 +91,7 @@ def top_number(size: float) -> int:
     return max(1, round(100 * size))
 
 
+@cache
 def national_share(size: float) -> float:
     """The share of the country's people that live on the map of that size."""
     return float(population(size).of_year(REFERENCE_YEAR).sum() / calibration.national_people()[REFERENCE_YEAR])
@@ -113,6 +115,7 @@ def scale_to_year(intensity: np.ndarray, year: int, size: float, tilt: float = 0
     return np.asarray(intensity * (wanted / np.maximum(have, 1e-300))[classes][:, None])
 
 
+@cache
 def homicides_of_year(year: int, size: float) -> float:
     """Expected homicides of the months on hand of a year."""
     weight = MONTH_WEIGHT[in_year(year)].sum() / MONTH_WEIGHT[in_year(REFERENCE_YEAR)].sum()
