@@ -40,19 +40,20 @@ class Openings:
 def guard_openings(settings: Settings, base: Baseline) -> Openings:
     """Open the regions of one world."""
     region = regions(settings.size)
-    opened = _region_months(settings, base, region)
-    host = _hosts(settings, base, region)
+    turn = _turns(settings, base, region)
+    opened = _calendar(len(turn))[turn]
+    host = _hosts(settings, base, region, turn)
     return Openings(region, _tiers(settings, base, region)[region], np.where(host, opened[region], -1))
 
 
-def _region_months(settings: Settings, base: Baseline, region: np.ndarray) -> np.ndarray:
-    """Position in MONTHS at which each region opens."""
+def _turns(settings: Settings, base: Baseline, region: np.ndarray) -> np.ndarray:
+    """At which place in the national order each region opens, from 0."""
     state = np.zeros(int(region.max()) + 1, dtype=int)
     state[region] = geography(settings.size).state
     score = assignment_score(settings, base, region, "regions", DECIDED)
     spot = stream(settings.seed, "openings", "regions").random(len(state))
     reached = _reached(score, np.bincount(region, _violence(settings, base)), state, spot)
-    return _calendar(len(state))[np.argsort(np.argsort(reached))]
+    return np.argsort(np.argsort(reached))
 
 
 def _violence(settings: Settings, base: Baseline) -> np.ndarray:
@@ -98,11 +99,26 @@ def _tiers(settings: Settings, base: Baseline, region: np.ndarray) -> np.ndarray
     return tier
 
 
-def _hosts(settings: Settings, base: Baseline, region: np.ndarray) -> np.ndarray:
-    """Which municipalities get a base, shape (N,): half of each region's violence, children as their parents."""
-    unit = np.unique(units(geography(settings.size)), return_inverse=True)[1]
-    home = np.zeros(int(unit.max()) + 1, dtype=int)
-    home[unit] = region
+def _hosts(settings: Settings, base: Baseline, region: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """Which municipalities get a base, shape (N,), children as their parents.
+
+    The share HOSTS of each region's violence, from the highest score down; what a region falls short of it, because
+    its municipalities are lumps, the state's next region makes up for.
+    """
+    map_ = geography(settings.size)
+    unit = np.unique(units(map_), return_inverse=True)[1]
+    home, state = np.zeros((2, int(unit.max()) + 1), dtype=int)
+    home[unit], state[unit] = region, map_.state
+    violence = np.bincount(unit, _violence(settings, base))
     score = assignment_score(settings, base, unit, "hosts", DECIDED)
-    spot = stream(settings.seed, "openings", "hosts").random(len(home))
-    return np.asarray((_reached(score, np.bincount(unit, _violence(settings, base)), home, spot) < HOSTS)[unit])
+    region_mean = np.bincount(state, violence) / np.bincount(state[np.unique(home, return_index=True)[1]])
+    wanted = region_mean * stream(settings.seed, "openings", "hosts").uniform(-0.5, 0.5, len(region_mean))
+    host = np.zeros(len(home), dtype=bool)
+    for place in np.argsort(turn):
+        members = np.flatnonzero(home == place)
+        here = state[members[0]]
+        wanted[here] += HOSTS * violence[members].sum()
+        for member in members[np.argsort(-score[members])]:
+            host[member] = violence[member] / 2 <= wanted[here]
+            wanted[here] -= violence[member] * host[member]
+    return np.asarray(host[unit])

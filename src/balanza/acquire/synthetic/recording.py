@@ -35,15 +35,15 @@ def municipal_files(seed: int, size: float, base: Baseline, recorded: np.ndarray
     Parameters
     ----------
     recorded : array, shape (S, T)
-        Log points that a treatment adds to recording.
+        Log points that a treatment takes from recording, zero or less.
     """
     state, files = geography(size).state, {}
     people = population(size).counts[:, YEAR - YEARS[0]]
     smooth = np.exp(base.level)[:, None] * people
     for name, elasticity in SHARED.items():
         weight = people * (smooth / people) ** elasticity * MONTH_WEIGHT
-        expected = _to_totals(weight, name, size) * np.exp(recorded)[state]
-        files[name] = stream(seed, "recording", name).poisson(expected)
+        drawn = stream(seed, "recording", name).poisson(_to_totals(weight, name, size))
+        files[name] = _thinned(drawn, recorded[state], stream(seed, "recording", name, "thinned"))
     return files
 
 
@@ -55,7 +55,8 @@ def victims(
     by_state = {name: _state_sums(counts, state) for name, counts in {**files, "deaths": homicides}.items()}
     random = stream(seed, "recording", "victims")
     ratio = random.uniform(*RATIO, len(STATE_CODES))[:, None]
-    known = random.binomial(by_state["deaths"], np.minimum(np.exp(recorded) / ratio, 1.0))
+    thinning = stream(seed, "recording", "victims", "thinned")
+    known = _thinned(random.binomial(by_state["deaths"], 1 / ratio), recorded, thinning)
     counts = {
         ("Homicidio", "Homicidio doloso"): np.maximum(known - by_state["feminicides"], 0),
         ("Feminicidio", "Feminicidio"): by_state["feminicides"],
@@ -64,8 +65,8 @@ def victims(
     people = _state_sums(population(size).counts, state)[:, YEAR - YEARS[0]]
     for column, crime in OTHERS.items():
         level = np.exp(random.normal(0, OTHERS_SPREAD, (len(STATE_CODES), 1)))
-        expected = _to_totals(people * level * MONTH_WEIGHT, column, size) * np.exp(recorded)
-        counts[crime] = random.poisson(expected)
+        drawn = random.poisson(_to_totals(people * level * MONTH_WEIGHT, column, size))
+        counts[crime] = _thinned(drawn, recorded, thinning)
     shown = YEAR >= FIRST_YEAR
     index = pd.MultiIndex.from_product([STATE_CODES, MONTHS[shown]], names=["state", "period"])
     frames = [
@@ -73,6 +74,11 @@ def victims(
         for (crime, subtype), count in counts.items()
     ]
     return pd.concat(frames).reset_index()
+
+
+def _thinned(counts: np.ndarray, recorded: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Counts of which a treatment leaves the share exp(recorded); all of them where it does nothing."""
+    return np.asarray(random.binomial(counts, np.minimum(np.exp(recorded), 1.0)))
 
 
 def _to_totals(weight: np.ndarray, column: str, size: float) -> np.ndarray:
