@@ -59,7 +59,7 @@ def jackknife(
 def _curvature(mass: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Information of some units on coefficients and period x baseline terms, net of the units' own effects."""
     totals = mass.sum(axis=1)
-    block = _period_block(mass, z, totals)
+    block = within.period_block(mass, z)
     demeaned = x - np.einsum("it,kit->ki", mass / totals[:, None], x)[:, :, None]
     own = np.einsum("it,kit,lit->kl", mass, demeaned, x, optimize=True)
     cross = np.einsum("it,kit,ip->ktp", mass, demeaned, z, optimize=True).reshape(len(x), len(block))
@@ -76,14 +76,3 @@ def _identified(rest: np.ndarray, total: np.ndarray, n_regressors: int) -> bool:
 
     size = np.sqrt(np.diag(own(total)))
     return bool(linalg.eigvalsh(own(rest) / np.outer(size, size))[0] > 1e-8)
-
-
-def _period_block(mass: np.ndarray, z: np.ndarray, totals: np.ndarray) -> np.ndarray:
-    """Information on the period x baseline terms, net of unit effects, shape (n_periods * width,) twice."""
-    n_periods, width = mass.shape[1], z.shape[1]
-    terms = (mass[:, :, None] * z[:, None, :]).reshape(len(mass), n_periods * width)
-    block = np.asarray(-(terms / totals[:, None]).T @ terms)
-    for period in range(n_periods):
-        own = slice(period * width, (period + 1) * width)
-        block[own, own] += (z * mass[:, period, None]).T @ z
-    return block

@@ -184,13 +184,8 @@ def project(mass: np.ndarray, x: np.ndarray, z: np.ndarray) -> Projection:
     totals = mass.sum(axis=1)
     weights = mass / totals[:, None]
     n_periods, width = mass.shape[1], z.shape[1]
-    terms = (mass[:, :, None] * z[:, None, :]).reshape(len(mass), n_periods * width)
-    block = -(terms / totals[:, None]).T @ terms
-    for period in range(n_periods):
-        own = slice(period * width, (period + 1) * width)
-        block[own, own] += (z * mass[:, period, None]).T @ z
     # Unit effects leave the period terms known up to a constant per covariate: a generalised inverse.
-    solve = linalg.pinvh(block, rtol=1e-12)
+    solve = linalg.pinvh(period_block(mass, z), rtol=1e-12)
     demeaned = x - np.einsum("it,kit->ki", weights, x)[:, :, None]
     moments = np.einsum("it,kit,ip->ktp", mass, demeaned, z, optimize=True).reshape(len(x), n_periods * width)
     slopes = (moments @ solve).reshape(len(x), n_periods, width)
@@ -198,6 +193,22 @@ def project(mass: np.ndarray, x: np.ndarray, z: np.ndarray) -> Projection:
     residual = demeaned - explained + np.einsum("it,kit->ki", weights, explained)[:, :, None]
     flat = residual.reshape(len(x), mass.size)
     return Projection(residual, weights, solve, (flat * mass.ravel()) @ flat.T)
+
+
+def period_block(mass: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Information on the period x baseline terms, net of unit effects, shape (n_periods * width,) twice.
+
+    Parameters
+    ----------
+    mass, z : as in `project`
+    """
+    n_periods, width = mass.shape[1], z.shape[1]
+    terms = (mass[:, :, None] * z[:, None, :]).reshape(len(mass), n_periods * width)
+    block = np.asarray(-(terms / mass.sum(axis=1)[:, None]).T @ terms)
+    for period in range(n_periods):
+        own = slice(period * width, (period + 1) * width)
+        block[own, own] += (z * mass[:, period, None]).T @ z
+    return block
 
 
 def refuse_collinear(mass: np.ndarray, x: np.ndarray, information: np.ndarray) -> None:
