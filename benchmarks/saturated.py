@@ -4,7 +4,8 @@
 
 The monthly panel has 2,475 x `times` units, 132 months and 40 cohorts, the yearly one 11 years and 6 cohorts; counts
 have an exposure. Each contender runs in a process of its own, imports, panel, event study and uniform bands included,
-on one thread, and may take `limit` GiB; a peer that needs more is reported as out of memory.
+on one thread, and may take `limit` GiB; a peer that needs more is reported as out of memory. Values are each one's own
+averages: diff-diff's Poisson takes no exposure, and pyfixest's is a plain mean of coefficients.
 """
 
 import argparse
@@ -71,11 +72,6 @@ def run_diff_diff(task: str, times: int, yearly: bool) -> float:
     warnings.simplefilter("ignore")
     frame = table(times, yearly)
     keys = {"unit": "unit", "time": "period"}
-    if task == "twfe":
-        found = diff_diff.TwoWayFixedEffects().fit(
-            frame.assign(ever=(frame["first"] > 0) * 1.0), outcome="rate", treatment="treated", **keys
-        )
-        return float(found.att)
     if task == "sun_abraham":
         return float(diff_diff.SunAbraham().fit(frame, outcome="rate", first_treat="first", **keys).overall_att)
     # Its Poisson takes no exposure: counts as they are, cohort effects.
@@ -114,6 +110,7 @@ def run_pyfixest(task: str, times: int, yearly: bool) -> float:
     return float(found.coef().mean())
 
 
+PEERS = {"twfe": ("balanza", "pyfixest")}
 CONTENDERS: dict[str, Callable[[str, int, bool], float]] = {
     "balanza": run_balanza,
     "diff-diff": run_diff_diff,
@@ -165,7 +162,7 @@ def main() -> None:
     print(f"{'':34}{'':12}{'CPU s':>9}{'wall s':>9}{'MiB':>9}{'CPU ratio':>11}{'value':>12}")
     for task in [given.task] if given.task else TASKS:
         given.task, first = task, None
-        for name in [given.only] if given.only else CONTENDERS:
+        for name in [given.only] if given.only else PEERS.get(task, tuple(CONTENDERS)):
             row = measure(name, given)
             if row is None:
                 print(f"{task:34}{name:12}{'failed, or out of memory at ' + format(given.limit, 'g') + ' GiB':>50}")
