@@ -6,7 +6,7 @@ import pytest
 
 from balanza.contract import Outcome, Panel, Study, Treatment
 from balanza.errors import PanelError
-from balanza.preparation import NEVER, prepare
+from balanza.preparation import NEVER, columns_of, prepare
 
 
 def study(treatment: Treatment | None = None, **changes: object) -> Study:
@@ -145,3 +145,14 @@ def test_strings_and_integers_serve_as_unit_labels() -> None:
     numbered = table().assign(place=lambda frame: frame["place"].map({"a": 3, "b": 1, "c": 2}))
     panel: Panel = prepare(study(), numbered)
     assert list(panel.unit_labels) == [1, 2, 3]
+
+
+def test_columns_named_by_options_are_passed_on() -> None:
+    """An option called `..._column` names a column of the table; other options, and None, ask for none."""
+    options = {"spillover": {"latitude_column": "height", "longitude_column": None, "target": "own"}}
+    asked = study(options=options)
+    given = table().assign(height=range(len(table())), target="x")
+    assert "height" in columns_of(asked) and "own" not in columns_of(asked)
+    assert prepare(asked, given).frame["height"].sum() == sum(range(len(given)))
+    with pytest.raises(PanelError, match="no column 'height'"):
+        prepare(asked, table())

@@ -120,7 +120,7 @@ class Panel:
       d_<treatment>           the treatment of that row, in its stated units (divided by `per`)
       g_<treatment>           for absorbing treatments: the code of the first treated period, -1 for never;
                               a code may lie beyond the window's last period (treated later than seen)
-      and the covariates under their own names.
+      and, under their own names, the covariates and the columns that options called `..._column` ask for.
     `start` gives, per dose treatment with a start, the code of the first period with a dose.
     `dropped` counts rows left out on the way, by reason.
     """
@@ -199,7 +199,8 @@ Estimates = Estimate | Mapping[str, Estimate]
 class EstimatorSpec:
     """What an estimator can do: decides which studies it joins, and writes its page of the docs.
 
-    `options` maps each option to its default; a study may only set those.
+    `options` maps each option to its default; a study may only set those. What it gives for an option whose name ends
+    in `_column` is a column of its table, which the estimator then finds in the panel under its own name.
     """
 
     name: str

@@ -71,10 +71,17 @@ def columns_of(study: Study) -> list[str]:
     for treatment in study.treatments:
         wanted.append(treatment.column)
         wanted.append(treatment.first_treated if isinstance(treatment.first_treated, str) else None)
-    wanted += [name for name in study.covariates if name != "graph"]
+    wanted += _passed_on(study)
     wanted += list(study.moderators) + list(study.instruments)
     wanted += [column for family in study.families.values() for column in family]
     return list(dict.fromkeys(column for column in wanted if column))
+
+
+def _passed_on(study: Study) -> list[str]:
+    """Columns that estimators see under their own names: covariates, and what options called `..._column` name."""
+    options = [item for given in study.options.values() for item in given.items()]
+    named = [value for name, value in options if name.endswith("_column") and isinstance(value, str)]
+    return list(dict.fromkeys([name for name in study.covariates if name != "graph"] + named))
 
 
 def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
@@ -92,7 +99,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     Returns
     -------
     Panel
-        Sorted by unit and period, with outcome, exposure, weight, cluster, treatments and covariates.
+        Sorted by unit and period, with outcome, exposure, weight, cluster, treatments, covariates and the columns that
+        options named `..._column` ask for.
 
     Raises
     ------
@@ -121,9 +129,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     if study.weights:
         frame["weight"] = _numbers(rows, study.weights, where, above=0.0)
     frame["cluster"], cluster_labels = _clusters(rows[study.cluster], unit_codes, study.cluster, where)
-    for name in study.covariates:
-        if name != "graph":
-            frame[name] = _numbers(rows, name, where)
+    for name in _passed_on(study):
+        frame[name] = _numbers(rows, name, where)
     start: dict[str, int] = {}
     for treatment in study.treatments:
         start.update(_add_treatment(frame, rows, treatment, _Axis(span, monthly), unit_labels, where))

@@ -13,7 +13,7 @@ from balanza.contract import Outcome, Panel, Study, Treatment
 UNITS, PERIODS = 24, 12
 FIRST = np.repeat([4, 7, -1, -1], 6)
 START = 6
-DOSE = np.linspace(0.2, 2.0, UNITS)
+DOSE = np.where(np.arange(UNITS) < 18, np.linspace(0.2, 2.0, UNITS), 0.0)
 
 
 def make_panel(

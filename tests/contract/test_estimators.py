@@ -26,6 +26,15 @@ CASES = [
 ]
 cases = pytest.mark.parametrize(("entry", "kind", "family"), CASES)
 CLUSTER = np.arange(UNITS) // 2
+# What some estimators cannot do without: who is eligible and where, places, effects as fine as the panels differ.
+ELIGIBLE = (np.arange(UNITS) < 12) | ((np.arange(UNITS) >= 18) & (np.arange(UNITS) < 21))
+AREA = np.select([np.isin(np.arange(UNITS), [*range(6), 12, 13, 14]), np.arange(UNITS) < 18], [0, 1], 2)
+OPTIONS = {
+    "triple_difference": {"group_column": "eligible", "area_column": "area"},
+    "negative_binomial": {"effects": "unit"},
+    "spillover": {"latitude_column": "latitude", "longitude_column": "longitude"},
+}
+LATITUDE = np.where(np.arange(UNITS) < 16, 16 + 0.2 * np.arange(UNITS), 30.0)  # 22 km apart, the last eight far away
 POPULATION = np.linspace(2e4, 9e4, UNITS)[:, None] * np.linspace(1, 1.1, PERIODS)
 PER_MONTH = 1e5 * 12
 
@@ -38,9 +47,10 @@ def build(kind: str, family: str, rate: np.ndarray, **changes) -> tuple[Study, P
         {"guard": treated(kind)},
         exposure=POPULATION if counts else None,
         cluster=CLUSTER,
+        covariates={"eligible": ELIGIBLE, "area": AREA, "latitude": LATITUDE, "longitude": np.full(UNITS, -100.0)},
         start={"guard": 6} if kind == "dose" else None,
     )
-    return make_study([treatment(kind)], family, **changes), panel
+    return make_study([treatment(kind)], family, **{"options": OPTIONS, **changes}), panel
 
 
 def smooth() -> np.ndarray:
@@ -157,7 +167,7 @@ def test_names_of_units_are_irrelevant(entry: Entry, kind: str, family: str) -> 
 
 @cases
 def test_no_effect_is_found_where_there_is_none(entry: Entry, kind: str, family: str) -> None:
-    levels = np.linspace(10, 40, UNITS)[:, None] + np.zeros(PERIODS)
+    levels = np.linspace(10, 40, UNITS)[np.arange(UNITS) * 7 % UNITS, None] + np.zeros(PERIODS)
     for rate in (smooth(), levels):
         found = run(entry, *build(kind, family, rate))
         assert abs(found.value) < 1e-10 * (1 if found.scale == "log" else rate.mean())
@@ -234,8 +244,10 @@ def test_several_treatments_are_told_apart(name: str) -> None:
     }
     linear = sum(effects[item] * paths[item] for item in effects)
     study = make_study([treatment("dose", item) for item in effects], family)
+    scale = run(entry, *build("dose", family, noisy())).scale
+    rate = smooth() * np.exp(linear) if scale == "log" else smooth() + linear
     panel = make_panel(
-        smooth() * np.exp(linear) * POPULATION / PER_MONTH,
+        rate * POPULATION / PER_MONTH,
         paths,
         exposure=POPULATION,
         cluster=np.arange(UNITS),

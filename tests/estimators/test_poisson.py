@@ -49,7 +49,7 @@ def test_units_and_periods_without_events_are_left_out_and_counted() -> None:
     y[[2, 5]] = 0
     y[:, 3] = 0
     found, kept = run(y), np.setdiff1d(np.arange(UNITS), [2, 5])
-    assert found.n_units == UNITS - 2 and found.n_treated == UNITS - 2
+    assert found.n_units == UNITS - 2 and found.n_treated == (DOSE > 0).sum() - 2
     assert found.n_observations == (UNITS - 2) * (PERIODS - 1)
     units, periods = found.warnings[:2]
     assert "2 of 24 units have no homicides" in units and "24 rows" in units and "2 of these units treated" in units
@@ -75,7 +75,7 @@ def test_percent_and_rate_of_a_dose() -> None:
     """By hand: per cent is 100 (e^b - 1); the rate is that of rows with a dose, times 1 - e^-b."""
     y = counts(effect=-0.2)
     found = run(y)
-    observed = y[:, START:].sum() / PEOPLE[:, START:].sum() * 1e5 * 12
+    observed = y[DOSE > 0, START:].sum() / PEOPLE[DOSE > 0, START:].sum() * 1e5 * 12
     assert found.percent_change == pytest.approx(tuple(100 * np.expm1([found.value, *found.interval])))
     assert found.rate_change == pytest.approx(tuple(observed * (1 - np.exp(-np.array([found.value, *found.interval])))))
     assert run(y, periods_per_year=None).rate_change is None

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from balanza.kernels.jackknife import jackknife
 from balanza.kernels.multiplier import critical_value
-from balanza.kernels.poisson import Degenerate, fit, influence, jackknife, project
+from balanza.kernels.poisson import Degenerate, fit, influence, project
 
 
 def panel(seed: int = 0, n: int = 30, periods: int = 8, k: int = 2, holes: bool = True):

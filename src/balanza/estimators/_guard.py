@@ -108,6 +108,24 @@ def small_cohorts(study: Study, cluster: np.ndarray, cohort: np.ndarray) -> tupl
     )
 
 
+def cohorts_of_few(study: Study, panel: Panel, units: np.ndarray) -> tuple[str, ...]:
+    """The same warning for each absorbing treatment of a study.
+
+    Parameters
+    ----------
+    study, panel : as in the contract
+    units : ndarray of bool, shape (n_units,)
+        Units that enter.
+    """
+    found: tuple[str, ...] = ()
+    for treatment in study.treatments:
+        if treatment.kind == "binary":
+            cohort = panel.by_unit(f"g_{treatment.name}")
+            treated = units & (cohort >= 0)
+            found += small_cohorts(study, panel.by_unit("cluster")[treated], cohort[treated])
+    return found
+
+
 def _require_contrast(spec: EstimatorSpec, panel: Panel, treatment: Treatment) -> None:
     values = panel.frame[f"d_{treatment.name}"].to_numpy()
     where = f"{spec.name}, treatment {treatment.name}"

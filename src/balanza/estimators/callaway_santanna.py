@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from balanza.contract import Estimate, EstimatorSpec, Panel, RowKind, Study, Triple
+from balanza.contract import Estimate, EstimatorSpec, Panel, RowKind, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _guard, _summary
+from balanza.estimators import _balanced, _guard, _rates, _staggered, _summary
 from balanza.kernels.group_time import NEVER, Aggregate, GroupTime, Infeasible, group_time
 from balanza.kernels.multiplier import Multiplier, critical_value
 
@@ -127,74 +127,20 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
 
 def _sample(study: Study, panel: Panel, unbalanced: str, anticipation: int) -> _Sample:
     """Matrices of the units and periods that enter, and sentences on those that do not."""
-    outcome, warnings = panel.matrix("outcome"), list[str]()
-    if _is_rate(study):
-        outcome = outcome / panel.matrix("exposure") * _summary.PER_PEOPLE * (panel.periods_per_year or 1.0)
-    full = ~np.isnan(outcome).any(axis=1)
-    if not full.all() and unbalanced == "refuse":
-        raise Unsupported(
-            f"takes balanced panels, and {(~full).sum()} of {len(full)} units lack rows",
-            where=SPEC.name,
-            cure="Fill the rows, or leave these units out with the option unbalanced: drop",
-        )
-    if not full.all():
-        warnings.append(f"{(~full).sum()} of {len(full)} units lack rows and are left out")
-    cohort = panel.by_unit(f"g_{study.treatment.name}")
-    n_periods = outcome.shape[1]
-    cohort = np.where((cohort < 0) | (cohort >= n_periods + anticipation), NEVER, cohort)
-    early = full & (cohort <= anticipation)
-    if early.any():
-        warnings.append(
-            f"{early.sum()} units are treated in the first {anticipation + 1} period(s): they have no before and are"
-            " left out"
-        )
-    units = full & ~early
-    cohort, n_periods = _with_controls(panel, cohort, units, n_periods, anticipation, warnings)
-    if not (cohort[units] < n_periods).any():
-        raise Unsupported(
-            "no treated unit is seen both before and after its treatment beside a control unit",
-            where=SPEC.name,
-            cure="Widen the window, or choose rows with units that are treated later or never",
-        )
+    outcome = _rates.outcome(study, panel)
+    full, lacking = _balanced.full_units(SPEC, outcome, unbalanced)
+    design = _staggered.design(SPEC, study, panel, full, anticipation)
+    units, n_periods, cohort = design.units, design.n_periods, design.cohort[design.units]
+    weights, changing = _balanced.unit_weights(study, panel, units)
     cluster = np.unique(panel.by_unit("cluster")[units], return_inverse=True)[1]
-    treated = cohort[units] != NEVER
-    warnings += _guard.small_cohorts(study, cluster[treated], cohort[units][treated])
+    few = _guard.small_cohorts(study, cluster[cohort != NEVER], cohort[cohort != NEVER])
     return _Sample(
         outcome=outcome[units, :n_periods],
-        cohort=cohort[units],
+        cohort=cohort,
         covariates=_covariates(study, panel, units, n_periods),
-        weights=_weights(study, panel, units, warnings),
+        weights=weights,
         cluster=cluster,
-        warnings=tuple(warnings),
-    )
-
-
-def _is_rate(study: Study) -> bool:
-    return study.outcome.family == "poisson" and study.outcome.exposure is not None
-
-
-def _with_controls(
-    panel: Panel, cohort: np.ndarray, units: np.ndarray, n_periods: int, anticipation: int, warnings: list[str]
-) -> tuple[np.ndarray, int]:
-    """Where no unit is never treated, the last cohort becomes the controls, up to its own treatment."""
-    if not units.any() or (cohort[units] == NEVER).any():
-        return cohort, n_periods
-    last = int(cohort[units].max())
-    end = min(n_periods, last - anticipation)
-    first = _label(panel, np.array([last]))[0]
-    warnings.append(
-        f"No unit is never treated: the {(cohort[units] == last).sum()} units first treated in {first} serve as"
-        f" controls, and the last {n_periods - end} period(s), in which they are treated or may react, are left out"
-    )
-    return np.where(cohort == last, NEVER, cohort), end
-
-
-def _label(panel: Panel, code: np.ndarray) -> np.ndarray:
-    """Text of period codes, also of those after the last one."""
-    last = panel.n_periods - 1
-    inside = panel.period_labels[np.minimum(code, last)].astype(str)
-    return np.array(
-        [label if beyond <= 0 else f"{label}+{beyond}" for label, beyond in zip(inside, code - last, strict=True)]
+        warnings=lacking + design.warnings + few + changing,
     )
 
 
@@ -208,15 +154,6 @@ def _covariates(study: Study, panel: Panel, units: np.ndarray, n_periods: int) -
         if values[..., index].min() == values[..., index].max():
             raise Unsupported(f"the covariate {name} is the same in all rows", where=SPEC.name, cure="Remove it")
     return values[0] if np.array_equal(values.min(axis=0), values.max(axis=0)) else values
-
-
-def _weights(study: Study, panel: Panel, units: np.ndarray, warnings: list[str]) -> np.ndarray | None:
-    if not study.weights:
-        return None
-    weights = panel.matrix("weight")[units]
-    if not np.array_equal(weights.min(axis=1), weights.max(axis=1)):
-        warnings.append(f"The weights {study.weights} change within units: each unit keeps that of its first period")
-    return np.asarray(weights[:, 0])
 
 
 def _rows(
@@ -246,16 +183,16 @@ def _rows(
         uniform = critical_value(parts[-1], draws, study.level, rng, multiplier)
     frames = [
         block("event_time", found.dynamic, event_time=found.dynamic.key),
-        block("group", found.group, group=_label(panel, found.group.key)),
-        block("calendar", found.calendar, period=_label(panel, found.calendar.key)),
+        block("group", found.group, group=_staggered.label(panel, found.group.key)),
+        block("calendar", found.calendar, period=_staggered.label(panel, found.calendar.key)),
         _summary.rows_frame(
             "group_time",
             cells.att[use],
             cells.standard_error[use],
             study.level,
             uniform=uniform,
-            group=_label(panel, cells.cohort[use]),
-            period=_label(panel, cells.period[use]),
+            group=_staggered.label(panel, cells.cohort[use]),
+            period=_staggered.label(panel, cells.period[use]),
             event_time=(cells.period - cells.cohort)[use],
         ),
     ]
@@ -274,15 +211,11 @@ def _estimate(
     headline: Aggregate = getattr(found, aggregate)
     value, error = headline.overall, float(np.linalg.norm(headline.overall_influence))
     bounds = _summary.interval(value, error, study.level)
-    scale = study.outcome.column
-    if _is_rate(study):
-        scale += (
-            f" per {_summary.PER_PEOPLE:,} {study.outcome.exposure} a {'year' if panel.periods_per_year else 'period'}"
-        )
     clustered = len(headline.overall_influence)
     return Estimate(
         treatment=study.treatment.name,
-        estimand=f"Average effect on the treated on {scale} ({aggregate} aggregate of group-time effects)",
+        estimand=f"Average effect on the treated on {_rates.scale(study, panel)} ({aggregate} aggregate of group-time"
+        " effects)",
         scale="level",
         value=value,
         standard_error=error,
@@ -294,24 +227,19 @@ def _estimate(
         n_clusters=clustered,
         standard_error_type=f"analytic, influence functions summed by {study.cluster}, normal",
         engine="balanza.kernels.group_time",
-        percent_change=_summary.log_percent(value, bounds)
-        if study.outcome.log
-        else _percent(sample, found, value, bounds),
-        rate_change=(value, *bounds) if _is_rate(study) and panel.periods_per_year else None,
+        percent_change=_rates.percent_change(study, value, bounds, _untreated(sample, found), sample.outcome.min()),
+        rate_change=_rates.rate_change(study, panel, value, bounds),
         rows=rows,
         covariance=_summary.covariance_frame(influence, [str(row) for row in range(influence.shape[1])]),
         warnings=sample.warnings + _warnings(found, clustered),
     )
 
 
-def _percent(sample: _Sample, found: GroupTime, value: float, bounds: tuple[float, float]) -> Triple | None:
-    """Per cent of the mean outcome that treated units would have had; None where that is no positive amount."""
+def _untreated(sample: _Sample, found: GroupTime) -> float:
+    """Mean outcome that treated units would have had without treatment."""
     after = np.arange(sample.outcome.shape[1]) >= sample.cohort[:, None]
     weights = after * (1.0 if sample.weights is None else sample.weights[:, None])
-    untreated = float((weights * sample.outcome).sum() / weights.sum()) - found.simple.overall
-    if sample.outcome.min() < 0 or untreated <= 0:
-        return None
-    return _summary.scaled(value, bounds, 100 / untreated)
+    return float((weights * sample.outcome).sum() / weights.sum()) - found.simple.overall
 
 
 def _warnings(found: GroupTime, n_clusters: int) -> tuple[str, ...]:

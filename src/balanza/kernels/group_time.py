@@ -68,7 +68,7 @@ class GroupTime:
 
 
 @dataclass(frozen=True)
-class _Data:
+class Data:
     """Units sorted by cohort, the never-treated last. `outcome` is (n_periods, n_units)."""
 
     outcome: np.ndarray
@@ -146,10 +146,10 @@ def group_time(
     Infeasible
         If no cell after treatment has overlapping controls.
     """
-    data = _sorted(outcome, cohort, covariates, weights, cluster)
+    data = arranged(outcome, cohort, covariates, weights, cluster)
     treated = np.unique(cohort[cohort != NEVER])
     plans = [_plan(data, int(g), control, base, anticipation) for g in treated]
-    sums = _Sums(data, treated, event_bins)
+    sums = Sums(data, treated, event_bins)
     att, errors, kept = [], [], []
     for g, plan in zip(treated, plans, strict=True):
         effects, units = _cohort(data, int(g), plan, method if data.covariates.shape[-1] > 1 else "reg")
@@ -171,13 +171,14 @@ def group_time(
     return sums.aggregate(cells)
 
 
-def _sorted(
+def arranged(
     outcome: np.ndarray,
     cohort: np.ndarray,
     covariates: np.ndarray | None,
     weights: np.ndarray | None,
     cluster: np.ndarray | None,
-) -> _Data:
+) -> Data:
+    """Units sorted by cohort, covariates in standard units with an intercept, weights with mean 1."""
     order = np.argsort(cohort, kind="stable")
     n_units = len(order)
     x = np.zeros((n_units, 0)) if covariates is None else covariates
@@ -185,7 +186,7 @@ def _sorted(
     spread = x.std(axis=(0, 1))
     x = (x - x.mean(axis=(0, 1))) / np.where(spread > 0, spread, 1.0)
     codes = np.arange(n_units) if cluster is None else cluster
-    return _Data(
+    return Data(
         outcome=np.ascontiguousarray(outcome[order].T),
         cohort=cohort[order],
         covariates=np.concatenate([np.ones((*x.shape[:2], 1)), x], axis=2)[:, order],
@@ -195,7 +196,7 @@ def _sorted(
     )
 
 
-def _plan(data: _Data, g: int, control: Control, base: Base, anticipation: int) -> _Plan:
+def _plan(data: Data, g: int, control: Control, base: Base, anticipation: int) -> _Plan:
     """Which cells a cohort has, as in R `did` 2.5.1."""
     n_periods = len(data.outcome)
     last_clean = g - anticipation - 1
@@ -212,7 +213,7 @@ def _plan(data: _Data, g: int, control: Control, base: Base, anticipation: int) 
     return _Plan(period, start, np.searchsorted(data.cohort, until, side="right"))
 
 
-def _cohort(data: _Data, g: int, plan: _Plan, method: Method) -> tuple[np.ndarray, np.ndarray]:
+def _cohort(data: Data, g: int, plan: _Plan, method: Method) -> tuple[np.ndarray, np.ndarray]:
     """Effects of one cohort, shape (n_cells,), and units' influence on them, shape (n_cells, n_units)."""
     effects = np.full(len(plan.period), np.nan)
     influence = np.zeros((len(plan.period), len(data.cohort)))
@@ -269,10 +270,10 @@ def _block(
     return treated_mean - control_mean, influence
 
 
-class _Sums:
+class Sums:
     """Influence functions of the aggregates, added up cohort by cohort."""
 
-    def __init__(self, data: _Data, treated: np.ndarray, bins: int) -> None:
+    def __init__(self, data: Data, treated: np.ndarray, bins: int) -> None:
         n_periods, width = len(data.outcome), data.n_clusters
         self.treated, self.bins = treated, bins
         self.offset = int(treated.max()) // bins + 1

@@ -1,0 +1,208 @@
+"""Poisson extended two-way fixed effects of Wooldridge (2023), with exposure.
+
+The kernel is `balanza.kernels.saturated`. As in `etwfe`, each cohort has a coefficient in each treated period; the mean
+is exponential, so that parallel trends hold in ratios. An effect compares what was observed in treated rows with what
+is expected there without the treatment's coefficients: the average marginal effect, given as the logarithm of the ratio
+of the two sums (`scale: log`) or as their difference per exposure (`scale: level`). Cells without any event count in
+both sums, although their own ratio has no logarithm.
+
+Fixed effects are those of cohorts, as in the paper, R `etwfe` and Stata `jwdid, method(poisson)`: units without events
+stay in. `effects: unit` has unit effects instead, profiled out, as `jwdid, method(ppmlhdfe)`; they absorb a change of
+the mix of units, in exposure or because rows are missing. Where neither occurs, both give the same ratios, but not the
+same errors: cohort effects take the levels of units as drawn, unit effects take them as given. Covariates that are
+constant within units have slopes by cohort (with cohort effects), by period and in the cohorts' own cells; those that
+change enter as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from balanza.contract import Estimate, EstimatorSpec, Panel, Study, Triple
+from balanza.errors import Unsupported
+from balanza.estimators import _guard, _saturated, _summary
+from balanza.kernels.saturated import Totals
+
+SPEC = EstimatorSpec(
+    name="etwfe_poisson",
+    title="Poisson extended two-way fixed effects (Wooldridge)",
+    estimand="Logarithm of the ratio of the treated rows' expected outcomes with and without treatment",
+    treatments=frozenset({"binary"}),
+    families=frozenset({"poisson"}),
+    reference="Wooldridge (2023), Econometrics Journal 26(3), Simple Approaches to Nonlinear Difference-in-Differences"
+    " with Panel Data",
+    assumptions=(
+        "Treatment is absorbing, and units do not react to it earlier than `anticipation` periods before",
+        "Without treatment, expected outcomes per exposure would have moved in the same proportion in all cohorts,"
+        " given the covariates",
+        "No unit's treatment affects another unit",
+    ),
+    standard_errors="Sandwich clustered where treatment is assigned, delta method with the sample's exposure and"
+    " covariates as given, G/(G-1) x (n-1)/(n-k) with k leaving out unit effects, which are nested in clusters,"
+    " Student's t with G-1 degrees of freedom; uniform bands by multiplier bootstrap",
+    options={"control": "not_yet", "effects": "cohort", "scale": "log", "anticipation": 0, "draws": 999},
+)
+
+
+@dataclass(frozen=True)
+class _Level:
+    """Differences per exposure: per 100,000 people a year where there are people at risk, per row where there are none.
+
+    Callable on totals, like `_log_ratio`.
+    """
+
+    factor: float
+
+    def __call__(self, sums: Totals) -> tuple[np.ndarray, np.ndarray]:
+        factor = self.factor / sums.size
+        influence = (sums.observed_influence - sums.expected_influence) * factor
+        return (sums.observed - sums.expected) * factor, influence
+
+
+def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
+    """Estimate the effect of each cohort in each treated period, and join them over treated rows.
+
+    Parameters
+    ----------
+    study, panel, rng : as in the contract
+
+    Returns
+    -------
+    Estimate
+        Scale: log, or level with that option. Rows of kind event_time (from treatment on, unless `control: never`),
+        group, calendar and group_time on the same scale; `covariance` joins them all where there are no more than 500
+        cells, and otherwise leaves the cells out. `rate_change` is the difference per 100,000 people a year, with an
+        interval of its own.
+
+    Raises
+    ------
+    Unsupported
+        If the panel holds no comparison, the likelihood has no maximum, or an option is not legal.
+    """
+    _guard.require(SPEC, study, panel)
+    chosen = _guard.options(
+        SPEC, study, control=("not_yet", "never"), effects=("unit", "cohort"), scale=("log", "level")
+    )
+    draws = _guard.whole(SPEC, chosen, "draws", 1)
+    model = _saturated.Model(
+        control=chosen["control"],
+        slopes=True,
+        effects=chosen["effects"],
+        anticipation=_guard.whole(SPEC, chosen, "anticipation", 0),
+        bins=study.event_bins,
+    )
+    sample = _sample(study, panel, model)
+    level = _Level(_summary.PER_PEOPLE * (panel.periods_per_year or 1.0) if study.outcome.exposure else 1.0)
+    effect = level if chosen["scale"] == "level" else _log_ratio
+    found = _saturated.estimated(SPEC, study, panel, sample, "poisson", effect, rng, draws)
+    if not found.overall.observed[0] > 0:
+        raise Unsupported(
+            f"treated rows have no {study.outcome.column} at all, so that the ratio has no logarithm",
+            where=SPEC.name,
+            cure="Use wider rows, or an estimator in levels",
+        )
+    return _estimate(study, panel, found, chosen, level)
+
+
+def _log_ratio(sums: Totals) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithm of observed over expected, NaN where there is none."""
+    fine = (sums.observed > 0) & (sums.expected > 0)
+    observed, expected = np.where(fine, sums.observed, 1.0), np.where(fine, sums.expected, 1.0)
+    value = np.where(fine, np.log(observed / expected), np.nan)
+    return value, sums.observed_influence / observed - sums.expected_influence / expected
+
+
+def _sample(study: Study, panel: Panel, model: _saturated.Model) -> _saturated.Sample:
+    """The sample without periods and cohorts for which nothing can be expected, as untreated rows have no events."""
+    outcome = panel.matrix("outcome")
+    exposure = panel.matrix("exposure") if study.outcome.exposure else np.where(np.isnan(outcome), np.nan, 1.0)
+    weight = panel.matrix("weight") if study.weights else 1.0
+    sample = _saturated.sample(SPEC, study, panel, outcome * weight, exposure * weight, model)
+    own, n_cohorts = sample.layout.own[sample.layout.cohort], len(sample.cohorts)
+    seen = ~np.isnan(sample.outcome)
+    periods, cohorts = np.ones(own.shape[1], bool), np.ones(n_cohorts, bool)
+    while True:
+        kept = cohorts[sample.layout.cohort][:, None] & periods
+        events = np.where(seen & ~own & kept, sample.outcome, 0.0)
+        by_cohort = np.bincount(sample.layout.cohort, events.sum(axis=1), n_cohorts) > 0
+        by_period = events.sum(axis=0) > 0
+        if (by_cohort == cohorts).all() and (by_period == periods).all():
+            break
+        periods, cohorts = periods & by_period, cohorts & by_cohort
+    warnings = _lost(study, sample, seen, periods, cohorts) + _silent(study, sample, model)
+    return replace(sample, outcome=np.where(kept, sample.outcome, np.nan), warnings=sample.warnings + warnings)
+
+
+def _lost(
+    study: Study, sample: _saturated.Sample, seen: np.ndarray, periods: np.ndarray, cohorts: np.ndarray
+) -> tuple[str, ...]:
+    """Sentences on periods and cohorts that are left out."""
+    found, column = [], study.outcome.column
+    if not periods.all():
+        found.append(
+            f"{(~periods).sum()} of {len(periods)} periods have no {column} in untreated rows: left out"
+            f" ({seen[:, ~periods].sum():,} rows)"
+        )
+    if not cohorts.all():
+        gone = ~cohorts[sample.layout.cohort]
+        found.append(
+            f"{(~cohorts).sum()} of {len(cohorts)} cohorts have no {column} in untreated rows, so that any ratio to"
+            f" what is expected is infinite: left out ({gone.sum()} units, {seen[gone].sum():,} rows)"
+        )
+    return tuple(found)
+
+
+def _silent(study: Study, sample: _saturated.Sample, model: _saturated.Model) -> tuple[str, ...]:
+    """A sentence on units without events, where unit effects make them say nothing."""
+    silent = ~(np.nansum(sample.outcome, axis=1) > 0)
+    if model.effects == "cohort" or not silent.any():
+        return ()
+    return (
+        f"{silent.sum()} of {len(silent)} units have no {study.outcome.column} in any period and tell nothing of a"
+        " proportional effect; their exposure counts where effects are stated as rates",
+    )
+
+
+def _estimate(
+    study: Study, panel: Panel, found: _saturated.Found, chosen: Mapping[str, Any], level: _Level
+) -> Estimate:
+    freedom = len(found.overall.observed_influence) - 1
+
+    def triple(sums: tuple[np.ndarray, np.ndarray]) -> tuple[float, float, Triple]:
+        value, error = float(sums[0][0]), float(np.linalg.norm(sums[1]))
+        return value, error, (value, *_summary.interval(value, error, study.level, freedom))
+
+    log, difference = triple(_log_ratio(found.overall)), triple(level(found.overall))
+    value, error, (_, *bounds) = log if chosen["scale"] == "log" else difference
+    rows = found.fit.rows
+    used = rows.used.any(axis=1)
+    column = study.outcome.column
+    words = f"Log ratio of the expected {column} of treated rows with and without {study.treatment.unit or 'treatment'}"
+    if chosen["scale"] == "level":
+        words = f"Difference of the expected {column} of treated rows with and without treatment"
+        words += f" per {_summary.PER_PEOPLE:,} {study.outcome.exposure} a year" if study.outcome.exposure else ""
+    return Estimate(
+        treatment=study.treatment.name,
+        estimand=words,
+        scale="log" if chosen["scale"] == "log" else "level",
+        value=value,
+        standard_error=error,
+        interval=(bounds[0], bounds[1]),
+        p_value=_summary.p_value(value, error, freedom),
+        n_observations=int((rows.weight[used] > 0).sum()),
+        n_units=int(used.sum()),
+        n_treated=int((used & found.treated).sum()),
+        n_clusters=freedom + 1,
+        standard_error_type=f"clustered by {study.cluster}, delta method, {_saturated.ERRORS} with {chosen['effects']}"
+        f" effects{' nested' if chosen['effects'] == 'unit' else ''}, t({freedom})",
+        engine="balanza.kernels.saturated",
+        percent_change=_summary.log_percent(log[0], (log[2][1], log[2][2])),
+        rate_change=difference[2] if study.outcome.exposure and panel.periods_per_year else None,
+        rows=found.rows,
+        covariance=found.covariance,
+        warnings=found.warnings,
+    )

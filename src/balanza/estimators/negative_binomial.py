@@ -1,0 +1,232 @@
+"""Negative binomial regression with effects of states and of periods: a baseline of the older literature.
+
+The kernel is `balanza.kernels.negative_binomial`. Effects are those of the column that the study clusters by, where
+treatment is assigned (a state), so that within it units are compared that may have differed before: that is what a
+fixed-effects Poisson regression does not do, and why this is no headline. With `effects: unit` units get their own,
+whose number then biases the dispersion and may bias the standard errors. Covariates enter with one slope each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from balanza.contract import Estimate, Estimates, EstimatorSpec, Panel, Study
+from balanza.errors import Unsupported
+from balanza.estimators import _covariates, _events, _guard, _summary
+from balanza.estimators._events import EventRows
+from balanza.kernels import negative_binomial as kernel
+from balanza.kernels.within import Degenerate, small_sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPEC = EstimatorSpec(
+    name="negative_binomial",
+    title="Negative binomial with state effects",
+    estimand="Log ratio of the expected outcome per unit of treatment, the same for all units and periods",
+    treatments=frozenset({"binary", "reversible", "dose"}),
+    families=frozenset({"poisson"}),
+    reference="Cameron and Trivedi (1986), Journal of Applied Econometrics 1(1); Lawless (1987), Canadian Journal of"
+    " Statistics 15(3)",
+    assumptions=(
+        "Without treatment, units of the same cluster would have had the same expected outcome per exposure, but for"
+        " covariates and for period effects common to all",
+        "The variance is the mean plus a multiple of its square; otherwise the standard errors hold and efficiency does"
+        " not",
+        "The effect is the same for all units and periods",
+        "No unit's treatment affects another unit",
+    ),
+    standard_errors="Sandwich clustered where treatment is assigned, with the dispersion estimated, G/(G-1) x"
+    " (n-1)/(n-k) with k leaving group and period effects out, Student's t with G-1 degrees of freedom",
+    several_treatments=True,
+    options={"effects": "cluster", "draws": 999},
+)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Units x periods that enter; `treatments` and `covariates` are (k, n_units, n_periods)."""
+
+    outcome: np.ndarray
+    exposure: np.ndarray
+    weights: np.ndarray
+    treatments: np.ndarray
+    covariates: np.ndarray
+    names: tuple[str, ...]
+    group: np.ndarray
+    cluster: np.ndarray
+    unit: np.ndarray
+    period: np.ndarray
+    warnings: tuple[str, ...]
+
+    @property
+    def seen(self) -> np.ndarray:
+        return np.asarray(~np.isnan(self.outcome))
+
+
+def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimates:
+    """Fit all treatments jointly, then their event studies jointly.
+
+    Parameters
+    ----------
+    study, panel, rng : as in the contract
+
+    Returns
+    -------
+    Estimate, or mapping of treatment to Estimate where the study has several
+        Scale: log. `rate_change` is the change by the last unit of treatment at the observed rate of treated rows.
+
+    Raises
+    ------
+    Unsupported
+        If the panel holds no comparison, or a coefficient is collinear or runs to infinity.
+    """
+    _guard.require(SPEC, study, panel)
+    chosen = _guard.options(SPEC, study, effects=("cluster", "unit"))
+    draws = _guard.whole(SPEC, chosen, "draws", 1)
+    sample = _sample(study, panel, chosen["effects"])
+    try:
+        value, influence, dispersion = _fit(sample, np.concatenate([sample.treatments, sample.covariates]))
+    except Degenerate as problem:
+        raise _refusal(problem, (*(item.name for item in study.treatments), *sample.names)) from None
+
+    def fit(bins: list[_events.Events], others: list[int]) -> tuple[np.ndarray, np.ndarray]:
+        regressors = [*(item.regressors for item in bins), sample.treatments[others], sample.covariates]
+        return _fit(sample, np.concatenate(regressors))[:2]
+
+    designs = [_events.design(study, panel, treatment, sample.unit, sample.period) for treatment in study.treatments]
+    events = _events.fitted(study, designs, fit, len(influence), rng, draws)
+    covariances = _events.covariances(study, influence, events)
+    found = {
+        treatment.name: _estimate(
+            study, panel, sample, index, float(value[index]), influence[:, index], dispersion, events, covariances
+        )
+        for index, treatment in enumerate(study.treatments)
+    }
+    return found if len(found) > 1 else found[study.treatment.name]
+
+
+def _sample(study: Study, panel: Panel, effects: str) -> _Sample:
+    """Matrices of the rows that enter: without groups and periods in which nothing happened."""
+    outcome = panel.matrix("outcome")
+    exposure = panel.matrix("exposure") if study.outcome.exposure else np.ones(outcome.shape)
+    cluster = panel.by_unit("cluster")
+    group = cluster if effects == "cluster" else np.arange(panel.n_units)
+    events = np.bincount(group, np.nansum(outcome, axis=1))
+    units, periods = events[group] > 0, np.nansum(outcome, axis=0) > 0
+    if len(np.unique(cluster[units])) < 2:
+        raise Unsupported(
+            "only one cluster has any event", where=SPEC.name, cure="Use wider rows, or a finer column to cluster by"
+        )
+    covariates = _covariates.split(SPEC, study, panel)
+    constant = np.repeat(covariates.baseline.T[:, :, None], panel.n_periods, axis=2)
+    constants = sorted(name for name in study.covariates if name not in (*covariates.names, "graph"))
+    keep = np.ix_(units, periods)
+    return _Sample(
+        outcome=outcome[keep],
+        exposure=exposure[keep],
+        weights=panel.matrix("weight")[keep] if study.weights else np.ones(outcome.shape)[keep],
+        treatments=np.stack([panel.matrix(f"d_{treatment.name}")[keep] for treatment in study.treatments]),
+        covariates=np.concatenate([covariates.varying, constant])[:, units][:, :, periods],
+        names=(*covariates.names, *constants),
+        group=np.unique(group[units], return_inverse=True)[1],
+        cluster=np.unique(cluster[units], return_inverse=True)[1],
+        unit=np.flatnonzero(units),
+        period=np.flatnonzero(periods),
+        warnings=_lost(study, units, periods) + _guard.cohorts_of_few(study, panel, units),
+    )
+
+
+def _lost(study: Study, units: np.ndarray, periods: np.ndarray) -> tuple[str, ...]:
+    """Sentences on what was left out because nothing happened there."""
+    found = []
+    if not units.all():
+        found.append(
+            f"{(~units).sum()} of {len(units)} units lie in groups without any {study.outcome.column}: left out"
+        )
+    if not periods.all():
+        found.append(
+            f"{(~periods).sum()} of {len(periods)} periods have no {study.outcome.column} in any unit: left out"
+        )
+    return tuple(found)
+
+
+def _fit(sample: _Sample, regressors: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Coefficients, influence of clusters on them with the small-sample factor, and the dispersion."""
+    seen = sample.seen
+    unit, period = np.nonzero(seen)
+    weights = sample.weights[seen]
+    rows = kernel.Rows(
+        outcome=sample.outcome[seen],
+        exposure=sample.exposure[seen],
+        regressors=regressors[:, seen],
+        group=sample.group[unit],
+        period=period,
+        weights=weights / weights.mean(),
+    )
+    found = kernel.fit(rows)
+    sums = [np.bincount(sample.cluster[unit], values) for values in found.influence.T]
+    factor = small_sample(len(sums[0]), len(unit), len(regressors))
+    return found.coefficients, factor * np.column_stack(sums), found.dispersion
+
+
+def _refusal(problem: Degenerate, names: tuple[str, ...]) -> Unsupported:
+    what = "a group's or a period's effect" if problem.index is None else names[problem.index]
+    sentences = {
+        "collinear": (
+            f"{what} has no variation of its own beside group and period effects and the other terms",
+            "Use rows in which it varies within groups over time, or remove what it repeats",
+        ),
+        "separated": (
+            f"the coefficient of {what} runs to infinity, because the outcome is zero wherever it would show",
+            "Use wider units or periods, or remove it",
+        ),
+        "diverged": ("the likelihood's maximum was not found", "Check the outcome and the exposure for outliers"),
+    }
+    text, cure = sentences[problem.reason]
+    return Unsupported(text, where=SPEC.name, cure=cure)
+
+
+def _estimate(
+    study: Study,
+    panel: Panel,
+    sample: _Sample,
+    index: int,
+    value: float,
+    influence: np.ndarray,
+    dispersion: float,
+    events: EventRows,
+    covariances: pd.DataFrame | None,
+) -> Estimate:
+    treatment, freedom, error = study.treatments[index], len(influence) - 1, float(np.linalg.norm(influence))
+    bounds = _summary.interval(value, error, study.level, freedom)
+    treated = (np.nan_to_num(sample.treatments[index]) != 0) & sample.seen
+    rate = None
+    if study.outcome.exposure and panel.periods_per_year:
+        weights = sample.weights[treated]
+        rate = _summary.PER_PEOPLE * panel.periods_per_year
+        rate *= float(weights @ sample.outcome[treated] / (weights @ sample.exposure[treated]))
+    return Estimate(
+        treatment=treatment.name,
+        estimand=f"Log ratio of the expected {study.outcome.column} per {treatment.unit or 'unit of treatment'}",
+        scale="log",
+        value=value,
+        standard_error=error,
+        interval=bounds,
+        p_value=_summary.p_value(value, error, freedom),
+        n_observations=int(sample.seen.sum()),
+        n_units=len(sample.unit),
+        n_treated=int(treated.any(axis=1).sum()),
+        n_clusters=len(influence),
+        standard_error_type=f"clustered by {study.cluster}, dispersion {dispersion:.4g} estimated, G/(G-1) x"
+        f" (n-1)/(n-k) without effects, t({freedom})",
+        engine="balanza.kernels.negative_binomial",
+        percent_change=_summary.log_percent(value, bounds),
+        rate_change=_summary.log_rate(value, bounds, rate) if rate is not None else None,
+        rows=events.rows.get(treatment.name),
+        covariance=covariances,
+        warnings=sample.warnings + events.warnings,
+    )

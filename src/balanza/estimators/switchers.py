@@ -1,0 +1,193 @@
+"""Effects of switching treatment by horizon (de Chaisemartin and D'Haultfoeuille 2024), as in `did_multiplegt_dyn`.
+
+The kernel is `balanza.kernels.switchers`. Treatment may be any number, and may go up and down: a unit is compared, from
+the period before its first change on, with the units that began with the same treatment and have not changed it yet. A
+switcher counts up to the period in which its treatment comes to lie on the other side of its first one. A count with
+exposure enters as its rate per 100,000 a year. All horizons are estimated unless `effects` and `placebos` say
+otherwise (the authors' default is one effect and no placebo); all else is as in the authors' package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from balanza.contract import Estimate, EstimatorSpec, Panel, Study
+from balanza.errors import Unsupported
+from balanza.estimators import _balanced, _guard, _level, _rates
+from balanza.kernels.switchers import NoStayers, Switching, paths, switching
+
+SPEC = EstimatorSpec(
+    name="switchers",
+    title="Effects of switching (de Chaisemartin and D'Haultfoeuille)",
+    estimand="Average total effect of one unit of treatment: the outcomes of all switchers after their first change,"
+    " less what they would have been with their first treatment, per unit of treatment that they had more",
+    treatments=frozenset({"binary", "reversible", "dose"}),
+    families=frozenset({"gaussian", "poisson"}),
+    reference="de Chaisemartin and D'Haultfoeuille (2024), Review of Economics and Statistics,"
+    " Difference-in-Differences Estimators of Intertemporal Treatment Effects",
+    assumptions=(
+        "Units do not react to a change of treatment before it comes",
+        "Had their first treatment gone on, units with the same first treatment would have moved in parallel",
+        "For each switcher there are units with the same first treatment that stay longer",
+        "No unit's treatment affects another unit",
+    ),
+    standard_errors="Analytic and conservative, from deviations from the mean of alike units summed within clusters,"
+    " normal intervals; uniform bands by multiplier bootstrap",
+    options={"effects": None, "placebos": None, "normalised": False, "unbalanced": "refuse", "draws": 999},
+)
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """The units that enter; outcome and treatment are (n_units, n_periods)."""
+
+    outcome: np.ndarray
+    treatment: np.ndarray
+    weights: np.ndarray | None
+    cluster: np.ndarray
+    warnings: tuple[str, ...]
+
+
+def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
+    """Estimate effects and placebos by horizon, and head them with the average total effect.
+
+    Parameters
+    ----------
+    study, panel, rng : as in the contract
+
+    Returns
+    -------
+    Estimate
+        Scale: level, per unit of treatment. Rows of kind event_time: event time 0 is the period of the switch, -2 the
+        first placebo; effects are those of the treatment path as it was, or with `normalised: true` per unit of
+        treatment summed up to that period. `percent_change` relates to the mean outcome that switchers would have had
+        with their first treatment.
+
+    Raises
+    ------
+    Unsupported
+        If no unit stays that a switcher could be compared with (with the number of units that stay by period), the
+        panel is unbalanced, the study has covariates, or an option is not legal.
+    """
+    _guard.require(SPEC, study, panel)
+    chosen = _guard.options(SPEC, study, unbalanced=("refuse", "drop"))
+    if not isinstance(chosen["normalised"], bool):
+        raise Unsupported(f"option normalised is {chosen['normalised']!r}", where=SPEC.name, cure="Legal: true, false")
+    effects, placebos = _most(chosen, "effects", 1), _most(chosen, "placebos", 0)
+    draws = _guard.whole(SPEC, chosen, "draws", 1)
+    _balanced.no_covariates(SPEC, study)
+    sample = _sample(study, panel, chosen["unbalanced"])
+    try:
+        found = switching(
+            sample.outcome, sample.treatment, sample.weights, sample.cluster, effects=effects, placebos=placebos
+        )
+    except NoStayers:
+        raise _declined(panel, sample) from None
+    if len(np.unique(sample.cluster[found.controls])) <= _guard.FEW_CLUSTERS:
+        raise _declined(panel, sample)
+    return _estimate(study, panel, sample, found, chosen["normalised"], draws, rng)
+
+
+def _most(chosen: Mapping[str, Any], name: str, at_least: int) -> int | None:
+    return None if chosen[name] is None else _guard.whole(SPEC, chosen, name, at_least)
+
+
+def _sample(study: Study, panel: Panel, unbalanced: str) -> _Sample:
+    outcome = _rates.outcome(study, panel)
+    units, lost = _balanced.full_units(SPEC, outcome, unbalanced)
+    weights, changing = _balanced.unit_weights(study, panel, units)
+    return _Sample(
+        outcome=outcome[units],
+        treatment=panel.matrix(f"d_{study.treatment.name}")[units],
+        weights=weights,
+        cluster=np.unique(panel.by_unit("cluster")[units], return_inverse=True)[1],
+        warnings=lost + changing,
+    )
+
+
+def _declined(panel: Panel, sample: _Sample) -> Unsupported:
+    """The refusal of a panel in which too few units stay, with their number by period."""
+    stay = (paths(sample.treatment).first[:, None] > np.arange(panel.n_periods)).sum(axis=0)
+    starts = np.flatnonzero(np.diff(stay, prepend=-1))
+    runs = [f"{stay[start]} from {panel.period_labels[start]} on" for start in starts[:SHOWN]]
+    more = f", and {len(starts) - SHOWN} more changes" if len(starts) > SHOWN else ""
+    return Unsupported(
+        f"compares switchers with units that keep the same first treatment, in more than {_guard.FEW_CLUSTERS}"
+        f" clusters; of {len(sample.outcome)} units there stay: {', '.join(runs)}{more}",
+        where=SPEC.name,
+        cure="Choose rows or a treatment in which some units stay, or an estimator that compares doses",
+    )
+
+
+def _estimate(
+    study: Study,
+    panel: Panel,
+    sample: _Sample,
+    found: Switching,
+    normalised: bool,
+    draws: int,
+    rng: np.random.Generator,
+) -> Estimate:
+    effects = found.effects
+    value, influence = effects.mean(np.ones(len(effects.weight), bool), "change")
+    times, values, columns = _events(found, study.event_bins, "cumulated" if normalised else None)
+    return _level.estimate(
+        study,
+        panel,
+        f"Average total effect on {_rates.scale(study, panel)} per {study.treatment.unit or 'unit of treatment'}, over"
+        f" {len(effects.weight)} period(s) from the switch on",
+        value,
+        float(np.linalg.norm(influence)),
+        _level.Sample(
+            n_observations=int(sample.outcome.size),
+            n_units=len(sample.outcome),
+            n_treated=int(sample.treatment.any(axis=1).sum()),
+            n_clusters=len(influence),
+            untreated=found.status_quo,
+            lowest=float(sample.outcome.min()),
+            warnings=sample.warnings + _warnings(study, sample, found),
+        ),
+        _level.events(study, times, values, columns, rng, draws),
+        f"analytic, deviations from means of alike units summed by {study.cluster}, normal",
+        "balanza.kernels.switchers",
+    )
+
+
+def _events(
+    found: Switching, event_bins: int, per: Literal["cumulated"] | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First periods of the bins of event time, their effects, and the influence, (n_clusters, n_bins)."""
+    n_placebos, n_effects = len(found.placebos.weight), len(found.effects.weight)
+    times, values, influence = [], [], []
+    for part, time in ((found.placebos, -2 - np.arange(n_placebos)), (found.effects, np.arange(n_effects))):
+        bins = time // event_bins
+        for key in np.unique(bins[part.weight > 0]):
+            value, column = part.mean(bins == key, per)
+            times.append(key * event_bins)
+            values.append(value)
+            influence.append(column)
+    return np.array(times), np.array(values), np.column_stack(influence)
+
+
+def _warnings(study: Study, sample: _Sample, found: Switching) -> tuple[str, ...]:
+    path = paths(sample.treatment)
+    n_periods = sample.treatment.shape[1]
+    switchers = path.first < n_periods
+    warnings = _guard.small_cohorts(study, sample.cluster[found.used], path.first[found.used])
+    if (switchers & ~found.used).any():
+        warnings += (
+            f"{(switchers & ~found.used).sum()} of {switchers.sum()} switchers have no unit with the same first"
+            " treatment that stays longer, and show no effect",
+        )
+    crossing = found.used & (path.until < n_periods)
+    if crossing.any():
+        warnings += (
+            f"{crossing.sum()} of {found.used.sum()} switchers come to lie on the other side of their first treatment:"
+            " they count up to then",
+        )
+    return warnings

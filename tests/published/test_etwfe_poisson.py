@@ -1,0 +1,66 @@
+"""Published figures of the Poisson extended two-way fixed effects, through the contract.
+
+R `etwfe` on mpdta (employment in levels, log population as covariate, clustered by county), event study on the scale of
+the outcome: the values that its own tests hold (inst/tinytest/test_emfx.R), with all digits. Estimates are compared to
+1e-5 of some 100 jobs and standard errors to 1e-5 of themselves: fixest stops at a relative change of the deviance of
+1e-8, and marginaleffects takes its derivatives numerically. Against a slow twin with exact derivatives the kernel is
+tested to 1e-9, and against diff-diff to 1e-7 here and there.
+"""
+
+import numpy as np
+import pytest
+from tests.published import sets
+
+from balanza.contract import Estimate, Outcome, Study
+from balanza.estimators import etwfe_poisson
+from balanza.preparation import prepare
+
+KNOWN = np.array(
+    [
+        (-25.3497484355494, 15.8862762958862),
+        (1.09175116997388, 40.2952222352926),
+        (-75.1246321552693, 23.1541376499351),
+        (-101.823979344829, 27.0877431076141),
+    ]
+)
+
+
+def county(folder, covariates: tuple[str, ...] = ("lpop",), **options) -> Estimate:
+    plain = sets.study("countyreal", "emp", "etwfe_poisson", **options)
+    study = Study(**{**plain.__dict__, "covariates": covariates, "outcome": Outcome("emp", "poisson")})
+    table = sets.mpdta(folder)
+    panel = prepare(study, table.assign(emp=np.exp(table["lemp"])))
+    return etwfe_poisson.estimate(study, panel, np.random.default_rng(0))
+
+
+def test_mpdta_event_study(reference) -> None:
+    found = county(reference, scale="level")
+    rows = found.rows[found.rows["kind"] == "event_time"]
+    assert list(rows["event_time"]) == [0, 1, 2, 3]
+    np.testing.assert_allclose(rows["value"], KNOWN[:, 0], atol=1e-5)
+    np.testing.assert_allclose(rows["standard_error"], KNOWN[:, 1], rtol=1e-5)
+    assert (found.n_units, found.n_treated, found.n_observations, found.n_clusters) == (500, 191, 2500, 500)
+
+
+def test_the_logarithm_is_that_of_the_same_sums(reference) -> None:
+    """By hand: treated rows' employment is known, so that the mean difference gives the ratio."""
+    level, log = county(reference, scale="level"), county(reference)
+    table = sets.mpdta(reference)
+    treated = table[(table["first"] > 0) & (table["year"] >= table["first"])]
+    observed = np.exp(treated["lemp"]).mean()
+    assert log.value == pytest.approx(np.log(observed / (observed - level.value)), abs=1e-10)
+    assert log.percent_change[0] == pytest.approx(100 * level.value / (observed - level.value), abs=1e-8)
+    assert level.percent_change == pytest.approx(log.percent_change)
+
+
+def test_mpdta_agrees_with_diff_diff(reference) -> None:
+    """diff-diff 3.13 without covariates, cohort effects: overall effect on the outcome, and its error."""
+    diff_diff = pytest.importorskip("diff_diff")
+    table = sets.mpdta(reference)
+    model = diff_diff.WooldridgeDiD(method="poisson", control_group="not_yet_treated")
+    peer = model.fit(
+        table.assign(emp=np.exp(table["lemp"])), outcome="emp", unit="countyreal", time="year", cohort="first"
+    )
+    found = county(reference, (), scale="level")
+    assert found.value == pytest.approx(peer.overall_att, rel=1e-7)
+    assert found.standard_error == pytest.approx(peer.overall_se, rel=1e-7)
