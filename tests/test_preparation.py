@@ -156,3 +156,9 @@ def test_columns_named_by_options_are_passed_on() -> None:
     assert prepare(asked, given).frame["height"].sum() == sum(range(len(given)))
     with pytest.raises(PanelError, match="no column 'height'"):
         prepare(asked, table())
+
+
+def test_cohorts_in_years_on_a_monthly_panel_are_refused() -> None:
+    frame = table().assign(first=2019)
+    with pytest.raises(PanelError, match="column first: holds numbers, and the periods are dates"):
+        prepare(study(), frame)

@@ -57,6 +57,7 @@ def test_a_failing_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> Non
     write_json(target, {"value": 1})
     with pytest.raises(RuntimeError), replacing(target) as temporary:
         temporary.write_text("half")
+        assert list(tmp_path.glob("*.json")) == [target], "what a kill leaves behind must not look like a result"
         raise RuntimeError
     assert json.loads(target.read_text()) == {"value": 1}
     assert list(tmp_path.iterdir()) == [target]

@@ -300,6 +300,17 @@ def _cohorts(
     codes = np.full(len(rows), NEVER, np.int64)
     treated = ~never.to_numpy(bool)
     if treated.any():
+        if periods.is_monthly(values) != axis.monthly and values.dtype.kind in "iufM":
+            raise PanelError(
+                "holds "
+                + (
+                    "dates, and the periods are numbers"
+                    if periods.is_monthly(values)
+                    else "numbers, and the periods are dates"
+                ),
+                where=spot,
+                cure="Give both as dates or both as numbers",
+            )
         first = periods.ordinals(values[treated].reset_index(drop=True), spot)
         codes[treated] = [axis.code(int(value)) for value in first]
     same = pd.Series(codes).groupby(frame["unit"].to_numpy()).transform("first").to_numpy() == codes

@@ -105,11 +105,39 @@ def _words(items: frozenset[Any] | set[Any]) -> str:
 
 
 def chosen(what: What, study: Study) -> tuple[str, ...]:
-    """Names that a study runs: those that it lists, or with `auto` all whose SPEC allows it."""
+    """Names that a study runs: those that it lists, or with `auto` all whose SPEC allows it.
+
+    A broken file is left out, so that it stops nothing else.
+
+    Raises
+    ------
+    Unsupported
+        If a listed name is not registered.
+    """
     wanted = study.estimators if what == "estimators" else study.checks
     if wanted != "auto":
-        for name in wanted:
-            find(what, name)
-        return tuple(wanted)
+        listed = [name for name in wanted if name not in registry(what).broken]
+        return tuple(find(what, name).spec.name for name in listed)
     entries = registry(what).entries
     return tuple(name for name, entry in entries.items() if reason_against(entry.spec, study) is None)
+
+
+def require_known(study: Study) -> None:
+    """Refuse a study that names an estimator or check which no file provides; broken files are left to the report.
+
+    Raises
+    ------
+    Unsupported
+        Naming those that are registered.
+    """
+    for what in SPEC_TYPE:
+        chosen(what, study)
+    if study.headline and study.headline not in registry("estimators").broken:
+        find("estimators", study.headline)
+
+
+def own_modules(what: What, *names: str) -> list[str]:
+    """Modules of this package that hold some registered estimators or checks, or all of them."""
+    entries = registry(what).entries
+    found = [entries[name].module for name in names or entries]
+    return [module for module in found if module.startswith("balanza.")]

@@ -98,7 +98,7 @@ def test_minimum_detectable_effect_by_hand() -> None:
     effect = result.table["effect"].iloc[0]
     assert effect == pytest.approx((2.0687 + 0.8575) * 0.2, abs=1e-4)
     assert result.table["rise"].iloc[0] == pytest.approx(100 * (np.exp(effect) - 1))
-    assert "a rise of less than 79.5 % or a fall of less than 44.3 %" in result.sentence
+    assert "per unit, a rise of less than 79.5 % or a fall of less than 44.3 %" in result.sentence
 
 
 def test_randomization_finds_a_strong_effect_and_says_that_assignment_is_hypothetical() -> None:

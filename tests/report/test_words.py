@@ -31,7 +31,7 @@ def test_a_year_is_not_a_quantity() -> None:
 
 def test_an_interval_over_zero_claims_nothing_in_either_direction() -> None:
     text = words.finding(row(-6.5, -55.5, 96.4), "homicides", "100 elements", 0.95)
-    assert "homicides are 6.5" in text
+    assert "homicides are estimated to be 6.5" in text
     assert "lower" in text
     assert "The interval contains zero: no effect cannot be excluded, nor can a fall of 55.5" in text
     assert "a rise of 96.4" in text

@@ -9,7 +9,7 @@ rule check:
         rows=f"{RESULTS}/studies/{{study}}/rows.parquet",
         study=study_file,
         code=lambda wildcards: code(
-            "balanza.verbs.check", registry("checks").entries[wildcards.check].module
+            "balanza.verbs.check", *own_modules("checks", wildcards.check)
         ),
     output:
         f"{RESULTS}/studies/{{study}}/checks/{{check}}.json",
@@ -17,9 +17,11 @@ rule check:
         f"{RESULTS}/logs/{{study}}/{{check}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/{{study}}/{{check}}.tsv"
+    params:
+        options=f"--world {WORLD} --seed {RUN.seed} --level {RUN.level} --draws {RUN.draws}",
     message:
         "Checking {wildcards.study}: {wildcards.check}"
     shell:
         "{PYTHON} check --study {input.study} --check {wildcards.check} --rows {input.rows}"
         " --estimates {RESULTS}/studies/{wildcards.study}/estimates --out {RESULTS}/studies/{wildcards.study}/checks"
-        " --world {WORLD} --seed {RUN.seed} --level {RUN.level} --draws {RUN.draws} &> {log}"
+        " {params.options} &> {log}"

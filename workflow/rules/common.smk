@@ -1,6 +1,7 @@
 # Needs: config/config.yaml, config/studies/*.yaml, data/sources.csv.
 # Makes: nothing; names the plan of the run (which studies, estimators and checks) for the rules below.
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from balanza.acquire.fetch import CACHE, refuse_missing
 from balanza.config import load_config, load_study, load_study_file
 from balanza.errors import BalanzaError
 from balanza.provenance import import_closure, write_text
-from balanza.registry import chosen, registry
+from balanza.registry import chosen, own_modules, require_known
 from balanza.results import file_names
 from snakemake.exceptions import WorkflowError
 
-PYTHON = f"{sys.executable} -m balanza"
+PYTHON = f"{shlex.quote(sys.executable)} -m balanza"
 STUDY_FOLDER = "config/studies"
 ENDS = ["json", "parquet", "covariance.parquet"]
 USER_FILES = {
@@ -33,6 +34,15 @@ def plan():
         run = load_config(dict(config), "config")
         files = {path.stem: path for path in sorted(Path(STUDY_FOLDER).glob("*.yaml"))}
         loaded = {name: load_study_file(path) for name, path in files.items()}
+        misnamed = [
+            f"{file.name!r} in {files[name]}"
+            for name, file in loaded.items()
+            if file.name != name
+        ]
+        if misnamed:
+            raise WorkflowError(
+                f"the study's name is {misnamed[0]}. Call it like its file."
+            )
         wanted = (
             sorted(files, key=lambda name: (loaded[name].order, name))
             if run.studies == "all"
@@ -47,6 +57,8 @@ def plan():
             name: load_study(files[name], run.level, run.draws) for name in wanted
         }
         needs = {name: loaded[name].needs for name in wanted}
+        for study in studies.values():
+            require_known(study)
         catalogue = load_catalogue("data/sources.csv")
         if run.world == "mexico" and run.offline:
             mirror = Path(run.mirror) if run.mirror else None
@@ -87,15 +99,6 @@ def code(*modules):
     return import_closure(*modules)
 
 
-def modules(what):
-    """The modules of this package that hold the registered estimators or checks."""
-    return [
-        entry.module
-        for entry in registry(what).entries.values()
-        if entry.module.startswith("balanza.")
-    ]
-
-
 def stems(study):
     """The stems of all estimate files of a study."""
     return [
@@ -112,7 +115,7 @@ def study_file(wildcards):
 def estimator_code(wildcards):
     return code(
         "balanza.verbs.estimate",
-        registry("estimators").entries[wildcards.estimator].module,
+        *own_modules("estimators", wildcards.estimator),
     )
 
 

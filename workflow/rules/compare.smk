@@ -8,7 +8,7 @@ rule compare:
         estimates=estimates_of,
         truth=[TRUTH] if TRUTH else [],
         study=study_file,
-        code=code("balanza.verbs.compare", *modules("estimators")),
+        code=code("balanza.verbs.compare", *own_modules("estimators")),
     output:
         f"{RESULTS}/studies/{{study}}/comparison.json",
     log:

@@ -30,7 +30,9 @@ rule report:
         summary=expand(f"{RESULTS}/summary/{{table}}.parquet", table=SUMMARY),
         quality=f"{RESULTS}/quality.json",
         config=f"{RESULTS}/config.yaml",
-        code=code("balanza.verbs.report", *modules("estimators"), *modules("checks")),
+        code=code(
+            "balanza.verbs.report", *own_modules("estimators"), *own_modules("checks")
+        ),
         templates=sorted(str(path) for path in Path("src/balanza/report").rglob("*.j2")),
     output:
         index=f"{RESULTS}/index.html",

@@ -50,12 +50,14 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         raise Unsupported("no estimator ran", where=SPEC.name)
     table = pd.DataFrame([_row(name, estimate, study.level) for name, estimate in estimates.items()])
     headline = table[table["estimate"].str.split(".").str[0] == study.headline]
-    lead = (headline if len(headline) else table).iloc[0]
+    lead = headline if len(headline) else table.iloc[:1]
+    units = {treatment.name: treatment.unit or "unit of treatment" for treatment in study.treatments}
+    parts = [f"per {units[row['treatment']]}, {_size(row)}" for _, row in lead.iterrows()]
     sentence = (
-        f"Per {study.treatment.unit or 'unit of treatment'}, {_size(lead)} would be missed more often than once in "
+        f"By {lead['estimate'].iloc[0].split('.')[0]}, {'; and '.join(parts)} would be missed more often than once in "
         f"five tries at the {100 * (1 - study.level):.0f} % level."
     )
-    return CheckResult(SPEC.name, None, sentence, {"power": POWER, "headline": lead.to_dict()}, table)
+    return CheckResult(SPEC.name, None, sentence, {"power": POWER}, table)
 
 
 def _row(name: str, estimate: Estimate, level: float) -> dict[str, object]:

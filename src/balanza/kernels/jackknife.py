@@ -52,7 +52,10 @@ def jackknife(
         rest = (total - parts[code])[np.ix_(free, free)]
         if not _identified(rest, total[np.ix_(free, free)], len(x)):
             return None
-        changes[code] = -linalg.solve(rest, gradient[free], assume_a="sym")[: len(x)]
+        try:
+            changes[code] = -linalg.solve(rest, gradient[free], assume_a="sym")[: len(x)]
+        except linalg.LinAlgError:
+            return None
     return np.asarray(changes * np.sqrt((len(members) - 1) / len(members)))
 
 

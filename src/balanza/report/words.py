@@ -69,8 +69,9 @@ def finding(row: Mapping[str, Any], outcome: str, unit: str, level: float) -> st
         return f"Per {unit}, {outcome} change by {number(row['value'])} ({100 * level:.0f} % interval {bounds})."
     value, low, high = row["percent_change"]
     start = (
-        f"Per {unit}, {outcome} are {percent(abs(value)).lstrip('+')} {'higher' if value > 0 else 'lower'} than they "
-        f"would have been ({100 * level:.0f} % interval {percent(low)} to {percent(high)})."
+        f"Per {unit}, {outcome} are estimated to be {percent(abs(value)).lstrip('+')} "
+        f"{'higher' if value > 0 else 'lower'} than they would have been ({100 * level:.0f} % interval "
+        f"{percent(low)} to {percent(high)})."
     )
     return f"{start} {_reach(low, high)}"
 
