@@ -77,7 +77,7 @@ def run_diff_diff(task: str, times: int, yearly: bool) -> float:
     # Its Poisson takes no exposure: counts as they are, cohort effects.
     poisson = task.startswith("etwfe_poisson")
     model = diff_diff.WooldridgeDiD(method="poisson" if poisson else "ols", control_group="not_yet_treated")
-    found = model.fit(frame, outcome="count" if poisson else "rate", cohort="first", **keys)
+    found = model.fit(frame, outcome="count" if poisson else "rate", first_treat="first", **keys)
     found.aggregate("event")
     return float(found.overall_att)
 

@@ -61,6 +61,19 @@ def test_a_wider_reference_compares_with_the_mean_of_its_periods() -> None:
     assert found.value == pytest.approx(total / on().sum())
 
 
+def test_periods_before_the_reference_leave_sun_abraham_alone() -> None:
+    """Two more periods at the start: effects after treatment stay, under event times that count from treatment."""
+    y = noisy(2)
+    longer = np.column_stack([np.random.default_rng(0).normal(size=(UNITS, 2)), y])
+    found, other = (
+        run(sun_abraham, y, study=EVERY),
+        run(sun_abraham, longer, np.where(FIRST < 0, -1, FIRST + 2), study=EVERY),
+    )
+    assert other.value == pytest.approx(found.value, abs=1e-12)
+    before, after = values(found, "event_time"), values(other, "event_time")
+    assert {event: after[event] for event in range(8)} == pytest.approx({event: before[event] for event in range(8)})
+
+
 def test_on_balanced_panels_it_imputes() -> None:
     found, other = run(etwfe, noisy(1), study=EVERY), run(imputation, noisy(1), study=EVERY)
     assert found.value == pytest.approx(other.value, abs=1e-12)

@@ -268,7 +268,7 @@ def test_agrees_with_diff_diff(method, family) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = diff_diff.WooldridgeDiD(method=method, control_group="not_yet_treated")
-        peer = model.fit(frame(y, weight, cohort), outcome="y", unit="unit", time="year", cohort="first")
+        peer = model.fit(frame(y, weight, cohort), outcome="y", unit="unit", time="year", first_treat="first")
         events = peer.aggregate("event").event_study_effects
     layout = Layout(cohort, np.arange(len(y)), cells(), z, x, True, "unit" if family == "gaussian" else "cohort")
     found = fit(y, np.ones_like(y), layout, family)

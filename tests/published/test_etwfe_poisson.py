@@ -59,7 +59,7 @@ def test_mpdta_agrees_with_diff_diff(reference) -> None:
     table = sets.mpdta(reference)
     model = diff_diff.WooldridgeDiD(method="poisson", control_group="not_yet_treated")
     peer = model.fit(
-        table.assign(emp=np.exp(table["lemp"])), outcome="emp", unit="countyreal", time="year", cohort="first"
+        table.assign(emp=np.exp(table["lemp"])), outcome="emp", unit="countyreal", time="year", first_treat="first"
     )
     found = county(reference, (), scale="level")
     assert found.value == pytest.approx(peer.overall_att, rel=1e-7)
