@@ -139,3 +139,13 @@ def test_the_same_call_gives_the_same_numbers_under_any_hash_seed(study: Path, t
         written = json.loads((tmp_path / seed / "callaway_santanna.json").read_text())
         found.append({key: value for key, value in written.items() if key != "seconds"})
     assert found[0] == found[1]
+
+
+def test_rows_dropped_on_request_are_said_with_the_estimate(tmp_path: Path) -> None:
+    study = write_study(tmp_path, missing="drop")
+    table = pd.read_csv(tmp_path / "toy.csv").astype({"deaths": float})
+    table.loc[3, "deaths"] = np.nan
+    table.to_csv(tmp_path / "toy.csv", index=False)
+    assert estimate.run(study, "poisson", tmp_path / "out") == "ran"
+    written = json.loads((tmp_path / "out" / "poisson.json").read_text())
+    assert "1 rows are left out: deaths missing" in written["warnings"]

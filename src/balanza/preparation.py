@@ -29,7 +29,7 @@ def read_rows(study_file: Path, study: Study, rows: Path | None) -> pd.DataFrame
     study : Study
         The same file, loaded.
     rows : Path or None
-        A parquet file with the world's rows, for studies without a panel of their own.
+        A parquet file with the rows that the workflow prepared; needed by studies without a panel of their own.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def read_rows(study_file: Path, study: Study, rows: Path | None) -> pd.DataFrame
         If the file is missing or unreadable, or none was given.
     """
     own = load_study_file(study_file).panel
-    path = study_file.parent / own.file if own else rows
+    path = study_file.parent / own.file if own and rows is None else rows
     if path is None:
         raise PanelError(
             "runs on the world's panel, and none was given",

@@ -61,9 +61,7 @@ else:
             digest=lambda wildcards: next(
                 s.sha256 for s in CATALOGUE.values() if s.file == wildcards.file
             ),
-            options=(["--mirror", RUN.mirror] if RUN.mirror else [])
-            + (["--offline"] if RUN.offline else []),
         message:
             "Fetching {wildcards.file}"
         shell:
-            "{PYTHON} fetch {params.id} --out {RAW} {params.options:q} 2>&1 | tee {log}"
+            "{PYTHON} fetch {params.id} --out {RAW} {FETCH_OPTIONS} 2>&1 | tee {log}"

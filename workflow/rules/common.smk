@@ -71,6 +71,11 @@ def plan():
 RUN, CATALOGUE, LISTED, NEEDS = plan()
 WORLD = RUN.world
 RAW, RESULTS = f"data/raw/{WORLD}", f"results/{WORLD}"
+# Where a file comes from does not change it, so that another mirror reruns nothing: no parameter of the rule.
+FETCH_OPTIONS = shlex.join(
+    (["--mirror", RUN.mirror] if RUN.mirror else [])
+    + (["--offline"] if RUN.offline else [])
+)
 TRUTH = f"{RAW}/truth.json" if WORLD == "synthetic" else None
 
 
@@ -106,6 +111,12 @@ def stems(study):
         for name in chosen("estimators", study)
         for stem in file_names(name, study).values()
     ]
+
+
+def own_panel(wildcards):
+    """The table that a study brings along, if any."""
+    file = load_study_file(study_file(wildcards)).panel
+    return [f"{STUDY_FOLDER}/{file.file}"] if file else []
 
 
 def study_file(wildcards):

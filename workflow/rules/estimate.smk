@@ -12,6 +12,7 @@ rule prepare:
     input:
         panels=expand(f"{RESULTS}/panel/{{panel}}.parquet", panel=PANELS),
         study=study_file,
+        own=own_panel,
         code=code("balanza.verbs.prepare"),
     output:
         rows=f"{RESULTS}/studies/{{study}}/rows.parquet",

@@ -77,6 +77,8 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 def _cells(study: Study, panel: Panel) -> _Cells:
     if panel.n_clusters < 5:
         raise Unsupported(f"needs five clusters or more, not {panel.n_clusters}", where=SPEC.name)
+    if study.covariates:
+        raise Unsupported("fits no covariates under the null", where=SPEC.name, cure="Read it on a study without them")
     frame = panel.frame
     weight = frame["weight"].to_numpy() if "weight" in frame else np.ones(len(frame))
     exposure = frame["exposure"].to_numpy() if "exposure" in frame else np.ones(len(frame))
@@ -87,6 +89,8 @@ def _cells(study: Study, panel: Panel) -> _Cells:
         return np.bincount(keys, values, minlength=shape[0] * shape[1]).reshape(shape)
 
     counted = total(weight)
+    if np.any((counted > 0) != (counted[0] > 0)):
+        raise Unsupported("clusters lack rows in different periods", where=SPEC.name, cure="Fill the rows")
     treatments = {}
     for treatment in study.treatments:
         values = frame[f"d_{treatment.name}"].to_numpy()

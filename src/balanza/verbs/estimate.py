@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +81,9 @@ def run(
         traceback.print_exc()
         return _record_none(out, study, estimator, "failed", f"{type(error).__name__}: {error}", meta)
     meta["seconds"] = round(time.perf_counter() - started, 3)
+    lost = tuple(f"{n:,} rows are left out: {why}" for why, n in panel.dropped.items() if why != "outside the window")
     for name, stem in file_names(estimator, study).items():
-        write_estimate(out, stem, found[name], meta)
+        write_estimate(out, stem, replace(found[name], warnings=(*found[name].warnings, *lost)), meta)
     return "ran"
 
 
