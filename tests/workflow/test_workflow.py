@@ -129,7 +129,8 @@ def fingerprint(folder: Path) -> dict[str, str]:
         content = path.read_bytes()
         if path.suffix == ".json":
             values = json.loads(content)
-            content = json.dumps({k: v for k, v in values.items() if k not in VOLATILE}).encode()
+            kept = {k: v for k, v in values.items() if k not in VOLATILE} if isinstance(values, dict) else values
+            content = json.dumps(kept).encode()
         found[path.relative_to(folder).as_posix()] = hashlib.sha256(content).hexdigest()
     return found
 
