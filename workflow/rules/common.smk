@@ -1,6 +1,5 @@
 # Needs: config/config.yaml, config/studies/*.yaml, data/sources.csv.
 # Makes: nothing; names the plan of the run (which studies, estimators and checks) for the rules below.
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from balanza.acquire.catalogue import load as load_catalogue
 from balanza.acquire.fetch import CACHE, refuse_missing
 from balanza.config import load_config, load_study, load_study_file
 from balanza.errors import BalanzaError
-from balanza.provenance import import_closure, write_text
+from balanza.provenance import import_closure
 from balanza.registry import chosen, own_modules, require_known
 from balanza.results import file_names
 from snakemake.exceptions import WorkflowError
