@@ -1,0 +1,1 @@
+"""The causal graph: loaded from a file, asked what it identifies, and put to the test."""
