@@ -158,29 +158,37 @@ def _descend(
 ) -> np.ndarray:
     """Steps towards the best vertex, each as long as is best, until a step gains less than `least`.
 
-    Minimises x'(gram + ridge)x - 2 product'x; `move` is (gram + ridge)x throughout.
+    Minimises x'Qx - 2 product'x with Q = gram + ridge. `slope` is Qx - product; `curve` and `line`, x'Qx and product'x,
+    follow from the step taken, so that a step passes over the controls only to find its vertex and to move the slope.
     """
     found, left, x = weights.copy(), np.arange(len(weights)), weights.copy()
     shared = gram.ndim == 2
-    move = (x @ gram if shared else np.einsum("nk,nkj->nj", x, gram)) + ridge[:, None] * x
+    slope = (x @ gram if shared else np.einsum("nk,nkj->nj", x, gram)) + ridge[:, None] * x
+    curve, line = np.einsum("nk,nk->n", slope, x), np.einsum("nk,nk->n", np.where(x > 0, product, 0.0), x)
+    slope -= product
     index = left
     for step in range(1, steps + 1):
-        slope = move - product
         best = slope.argmin(axis=1)
         column = gram[best] if shared else gram[left, best]
-        column[index, best] += ridge
-        gain = np.einsum("nk,nk->n", slope, x) - slope[index, best]
-        length = column[index, best] - 2 * move[index, best] + np.einsum("nk,nk->n", move, x)
+        own, across = column[index, best] + ridge, slope[index, best] + product[index, best]
+        gain = curve - line - slope[index, best]
+        length = own - 2 * across + curve
         share = np.clip(gain / np.maximum(length, np.finfo(float).tiny), 0.0, 1.0)
         x *= 1 - share[:, None]
         x[index, best] += share
-        column -= move
+        curve = (1 - share) ** 2 * curve + 2 * share * (1 - share) * across + share**2 * own
+        line = (1 - share) * line + share * product[index, best]
+        column -= product
+        column[index, best] += ridge
+        column -= slope
         column *= share[:, None]
-        move += column
+        slope += column
         going = (share * (2 * gain - share * length) > least) | (step < 2)
         if not going.all():
             found[left[~going]] = x[~going]
-            left, x, move, product, ridge, least = (part[going] for part in (left, x, move, product, ridge, least))
+            left, x, slope, product, ridge, least, curve, line = (
+                part[going] for part in (left, x, slope, product, ridge, least, curve, line)
+            )
             index = np.arange(len(left))
             if not len(left):
                 break
