@@ -53,3 +53,20 @@ def test_a_miss_of_the_truth_is_loud() -> None:
     assert "MISSES" in words.against_truth(row(1, 0, 2, covers_truth=False, true_percent=-9.5))
     assert "covers" in words.against_truth(row(1, 0, 2, covers_truth=True, true_percent=1.5))
     assert words.against_truth(row(1, 0, 2, covers_truth=None)) == ""
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((1, 0, 0), ""),
+        ((3, 0, 0), "The intervals of all 3 estimators contain zero"),
+        ((3, 2, 0), "Of 3 estimators, 2 have an interval that is a rise, and the others contain zero"),
+        ((3, 0, 3), "Of 3 estimators, 3 have an interval that is a fall; estimates"),
+        ((3, 1, 2), "contradict each other: 1 intervals are a rise and 2 a fall"),
+    ],
+)
+def test_whether_estimators_agree(counts: tuple[int, int, int], said: str) -> None:
+    n, rise, fall = counts
+    text = words.agreement({"n": n, "n_rise": rise, "n_fall": fall, "lowest": -4.0, "highest": 12.0})
+    assert text.startswith(said) if said.startswith(("The", "Of")) else said in text
+    assert (text == "") == (n == 1)

@@ -157,21 +157,45 @@ def event_study(rows: pd.DataFrame, x_title: str, y_title: str) -> Markup:
     x_title, y_title : str
         Titles of the axes.
     """
+    return _svg(_event_layers(rows, x_title, y_title).properties(width=WIDTH, height=280))
+
+
+def event_studies(rows: pd.DataFrame, x_title: str) -> Markup:
+    """Several event studies as small multiples, each on its own scale.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        As in `event_study`, and `panel`, the title of each.
+    x_title : str
+        Title of the horizontal axes.
+    """
     import altair as alt
 
-    data = rows[["event_time", "value", "low", "high", "low_uniform", "high_uniform"]].astype(float)
+    small = _event_layers(rows, x_title, None).properties(width=WIDTH / 2 - 50, height=130)
+    header = alt.Header(labelFontWeight="bold", labelLimit=WIDTH // 2 - 40, labelAnchor="start")
+    panels = small.facet(alt.Facet("panel:N", title=None, sort=None, header=header), columns=2)
+    return _svg(panels.resolve_scale(y="independent", x="independent"))
+
+
+def _event_layers(rows: pd.DataFrame, x_title: str, y_title: str | None) -> Any:
+    import altair as alt
+
+    numbers = ["event_time", "value", "low", "high", "low_uniform", "high_uniform"]
+    data = rows[[*numbers, *(["panel"] if "panel" in rows else [])]].astype(dict.fromkeys(numbers, float))
     data["when"] = data["event_time"].map(lambda time: "before" if time < 0 else "after")
+    data["zero"] = 0.0
     colour = alt.Color(
         "when:N", scale=alt.Scale(domain=["before", "after"], range=[GREY, BLUE]), title=None, legend=_points_legend()
     )
     x = alt.X("event_time:Q", title=x_title, axis=alt.Axis(tickMinStep=1, format="d"))
     base = alt.Chart(data).encode(x=x, color=colour)
-    layers = [alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color="#444").encode(y="y:Q")]
+    layers = [alt.Chart(data).mark_rule(color="#444").encode(y="zero:Q")]
     if data["low_uniform"].notna().any():
         layers.append(base.mark_rule(strokeWidth=1).encode(y=alt.Y("low_uniform:Q"), y2="high_uniform:Q"))
     layers.append(base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q"))
     layers.append(base.mark_point(filled=True, size=45, opacity=1).encode(y="value:Q"))
-    return _svg(alt.layer(*layers).properties(width=WIDTH, height=280))
+    return alt.layer(*layers, data=data)
 
 
 def _points_legend() -> alt.Legend:

@@ -101,6 +101,7 @@ def _card(found: StudyResults) -> dict[str, Any]:
 
 def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
     ran = [row for row in found.comparison["rows"] if row["status"] == "ran"]
+    lead = next((row["estimator"] for row in ran if not _events(found, row).empty), None)
     return {
         "study": found.study,
         "design": found.design,
@@ -110,8 +111,13 @@ def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
         "truth": found.comparison["truth"],
         "checks": found.checks,
         "arms": [_arm(world, found, treatment) for treatment in found.study.treatments],
-        "events": [chart for row in ran if (chart := _event_study(found, row))],
-        "forest": _forest(ran),
+        "events": [chart for row in ran if row["estimator"] == lead and (chart := _event_study(found, row))],
+        "more_events": _small_multiples(found, [row for row in ran if row["estimator"] != lead]),
+        "forests": [
+            {"treatment": name, "chart": forest, "words": words.agreement(counts)}
+            for name, counts in found.comparison["agreement"].items()
+            if (forest := _forest([row for row in ran if row["treatment"] == name]))
+        ],
     }
 
 
@@ -141,26 +147,52 @@ def _treatment_map(world: WorldResults, found: StudyResults, treatment: Treatmen
     return charts.group_map(areas, units["group"], title, world.states)
 
 
-def _event_study(found: StudyResults, row: Mapping[str, Any]) -> dict[str, Any] | None:
+def _events(found: StudyResults, row: Mapping[str, Any]) -> pd.DataFrame:
     events = found.rows[row["stem"]]
-    events = events[events["kind"] == "event_time"]
+    return events[events["kind"] == "event_time"]
+
+
+def _event_study(found: StudyResults, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    events = _events(found, row)
     if events.empty:
         return None
-    size, time = found.study.event_bins, found.design["period_kind"]
-    title = f"{time} since treatment began" + (f", in bins of {size}" if size > 1 else "")
-    scale = "log points" if row["scale"] == "log" else f"change in {found.study.outcome.column}"
-    chart = charts.event_study(events, title, scale)
+    chart = charts.event_study(events, _time_title(found), _scale_title(found, row))
     return {"row": row, "chart": chart, "n_before": int((events["event_time"] < 0).sum())}
+
+
+def _time_title(found: StudyResults) -> str:
+    size, time = found.study.event_bins, found.design["period_kind"]
+    return f"{time} since treatment began" + (f", in bins of {size}" if size > 1 else "")
+
+
+def _scale_title(found: StudyResults, row: Mapping[str, Any]) -> str:
+    return "log points" if row["scale"] == "log" else f"change in {found.study.outcome.column}"
+
+
+def _small_multiples(found: StudyResults, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The event studies of some estimators as one chart, each on its own scale."""
+    parts = [
+        _events(found, row).assign(panel=f"{_label(found, row)}, {_scale_title(found, row)}")
+        for row in rows
+        if not _events(found, row).empty
+    ]
+    if not parts:
+        return None
+    return {"chart": charts.event_studies(pd.concat(parts), _time_title(found)), "n": len(parts)}
+
+
+def _label(found: StudyResults, row: Mapping[str, Any]) -> str:
+    several = len(found.study.treatments) > 1
+    return f"{row['title']}: {row['treatment']}" if several else str(row["title"])
 
 
 def _forest(ran: list[dict[str, Any]]) -> Markup | None:
     shown = [row for row in ran if row["percent_change"] is not None]
     if not shown:
         return None
-    several = len({row["treatment"] for row in shown}) > 1
     table = pd.DataFrame(
         {
-            "label": [row["title"] + (f": {row['treatment']}" if several else "") for row in shown],
+            "label": [row["title"] for row in shown],
             "value": [row["percent_change"][0] for row in shown],
             "low": [row["percent_change"][1] for row in shown],
             "high": [row["percent_change"][2] for row in shown],

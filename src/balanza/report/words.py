@@ -85,6 +85,26 @@ def _reach(low: float, high: float) -> str:
     )
 
 
+def agreement(counts: Mapping[str, Any]) -> str:
+    """Whether the estimators of a study agree, in one sentence; nothing where there is but one.
+
+    Parameters
+    ----------
+    counts : mapping
+        `n`, `n_rise`, `n_fall`, `lowest` and `highest` of a study's comparison.
+    """
+    n, rise, fall = counts["n"], counts["n_rise"], counts["n_fall"]
+    if n < 2:
+        return ""
+    span = f"estimates run from {percent(counts['lowest'])} to {percent(counts['highest'])}"
+    if rise and fall:
+        return f"The {n} estimators contradict each other: {rise} intervals are a rise and {fall} a fall; {span}."
+    if rise or fall:
+        what, others = "a rise" if rise else "a fall", "" if n == rise + fall else ", and the others contain zero"
+        return f"Of {n} estimators, {rise or fall} have an interval that is {what}{others}; {span}."
+    return f"The intervals of all {n} estimators contain zero; {span}."
+
+
 def against_truth(row: Mapping[str, Any]) -> str:
     """How an estimate compares with the truth of the synthetic world."""
     if row.get("covers_truth") is None:

@@ -33,7 +33,12 @@ def run(study_file: Path, estimates: Path, out: Path, truth: Path | None = None,
         for name, stem in file_names(estimator, study).items()
     ]
     rows += [_not_run(name, reason) for name, reason in _left_out(study).items()]
-    write_json(out, {"study": study.name, "headline": study.headline, "rows": rows, "truth": known})
+    rows.sort(key=lambda row: row["estimator"] != study.headline)
+    agreement = {name: _agreement(rows, name) for name in (treatment.name for treatment in study.treatments)}
+    write_json(
+        out,
+        {"study": study.name, "headline": study.headline, "rows": rows, "agreement": agreement, "truth": known},
+    )
 
 
 def _row(estimate: dict[str, Any], treatment: str, truth: dict[str, Any] | None) -> dict[str, Any]:
@@ -51,6 +56,19 @@ def _against_truth(estimate: dict[str, Any], truth: dict[str, Any] | None) -> di
     percent = 100 * math.expm1(truth["value"])
     _, low, high = estimate["percent_change"]
     return {"true_percent": percent, "covers_truth": low <= percent <= high}
+
+
+def _agreement(rows: list[dict[str, Any]], treatment: str) -> dict[str, Any]:
+    """How many intervals in per cent lie above zero, below it or around it, and the span of the estimates."""
+    shown = [row["percent_change"] for row in rows if row["treatment"] == treatment and row.get("percent_change")]
+    values = [value for value, _, _ in shown]
+    return {
+        "n": len(shown),
+        "n_rise": sum(low > 0 for _, low, _ in shown),
+        "n_fall": sum(high < 0 for _, _, high in shown),
+        "lowest": min(values, default=None),
+        "highest": max(values, default=None),
+    }
 
 
 def _left_out(study: Study) -> dict[str, str]:
