@@ -163,8 +163,8 @@ def test_a_refused_file_changes_nothing(
 def add_panel(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """A stand-in for the panel verb that doubles the toy's homicides and refuses large ones."""
 
-    def run(tidy: Path, out: Path, quality: Path, config: object) -> None:
-        table = pd.read_parquet(tidy / "toy.parquet")
+    def run(tables: list[Path], out: Path, quality: Path, config: object) -> None:
+        (table,) = [pd.read_parquet(path) for path in tables]
         if table["homicides"].max() > most:
             raise PanelError("more homicides than people")
         out.mkdir()
