@@ -133,7 +133,7 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     span = periods.axis(time, monthly, f"{where}, column {study.period}")
     unit_codes, unit_labels = _codes(rows, study.unit, where)
     frame = pd.DataFrame({"unit": unit_codes, "period": np.searchsorted(span, time)})
-    _no_duplicates(frame, unit_labels, periods.labels(span, monthly), where)
+    _no_duplicates(frame, rows.index, unit_labels, periods.labels(span, monthly), where)
     frame["outcome"] = _numbers(rows, study.outcome.column, where, at_least=_floor(study))
     if study.outcome.exposure:
         frame["exposure"] = _numbers(rows, study.outcome.exposure, where, above=0.0)
@@ -226,13 +226,14 @@ def _codes(rows: pd.DataFrame, column: str, where: str) -> tuple[np.ndarray, np.
     return codes.astype(np.int64), labels
 
 
-def _no_duplicates(frame: pd.DataFrame, units: np.ndarray, labels: np.ndarray, where: str) -> None:
+def _no_duplicates(frame: pd.DataFrame, index: pd.Index, units: np.ndarray, labels: np.ndarray, where: str) -> None:
     twice = frame.duplicated(["unit", "period"])
     if twice.any():
         row = frame[twice].iloc[0]
+        same = (frame[["unit", "period"]] == row[["unit", "period"]]).all(axis=1).to_numpy()
         raise PanelError(
             f"unit {units[row['unit']]} has two rows in period {labels[row['period']]}"
-            f" ({int(twice.sum())} rows too many in all)",
+            f" ({int(twice.sum())} rows too many in all; these are rows {', '.join(map(str, index[same] + 1))})",
             where=where,
             cure="Keep one row per unit and period",
         )
