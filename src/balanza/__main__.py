@@ -197,15 +197,13 @@ def summarise(
 @app.command()
 def report(
     results: Annotated[Path, typer.Option(help="results/<world>")],
-    studies: Annotated[list[Path], typer.Option("--study", help="A study that ran; once for each file.")],
-    waiting: Annotated[
-        list[Path] | None, typer.Option(help="A study that waits for a file of the user's; once for each.")
-    ] = None,
+    studies: Annotated[list[Path] | None, typer.Option("--study", help="A study that ran; once for each.")] = None,
+    waiting: Annotated[list[Path] | None, typer.Option(help="A study that lacks a user's file; once for each.")] = None,
 ) -> None:
     """Write the pages from the results alone."""
     from balanza.verbs import report
 
-    report.run(results, studies, waiting or [])
+    report.run(results, studies or [], waiting or [])
     wrote(results / "index.html")
 
 
