@@ -3,10 +3,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: reproduce test slow lint lock clean
+.PHONY: reproduce resume test slow lint lock clean
 
 reproduce: .venv/installed
 	$(BIN)/snakemake
+
+# After kill -9 or a power cut: take away the lock of the run that is gone, and go on where it stopped.
+# For the real files: make resume ARGS="--configfile config/mexico.yaml"
+resume: .venv/installed
+	$(BIN)/snakemake $(ARGS) --unlock
+	$(BIN)/snakemake $(ARGS)
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n 2 --dist loadscope

@@ -20,3 +20,10 @@ include: "workflow/rules/estimate.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
+
+
+onstart:
+    # A killed run may leave half-written files, which bear no final name; only one run at a time writes here.
+    for folder in (RAW, RESULTS):
+        for part in Path(folder).rglob(".*.part"):
+            part.unlink(missing_ok=True)

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from balanza.config import RunConfig, load_config, load_study
+from balanza.config import RunConfig, load_config, load_studies, load_study
 from balanza.errors import ConfigError
+from balanza.registry import require_known
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDIES = sorted((ROOT / "config" / "studies").glob("*.yaml"))
@@ -62,6 +63,51 @@ def test_unknown_study_key_is_refused_with_the_nearest_legal_key_and_the_file(tm
 def test_unknown_nested_key_is_refused_with_the_nearest_legal_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"unknown key 'outcome\.colum'. Did you mean 'column'\?"):
         load_study(write(tmp_path, outcome={"column": "y", "colum": "y"}))
+
+
+def test_a_misspelt_key_that_is_needed_is_a_misspelling_and_not_a_missing_key(tmp_path: Path) -> None:
+    path = tmp_path / "toy.yaml"
+    path.write_text(yaml.safe_dump({"titel" if key == "title" else key: value for key, value in MINIMAL.items()}))
+    with pytest.raises(ConfigError, match=r"toy\.yaml: unknown key 'titel'. Did you mean 'title'\?"):
+        load_study(path)
+
+
+@pytest.mark.parametrize(
+    ("studies", "message"),
+    [
+        ("gard", r"config, studies: no study 'gard' in .*\. Did you mean 'guard'\? There are: guard, "),
+        (["guard", "verus"], r"no study 'verus' in .*\. Did you mean 'versus'\?"),
+    ],
+)
+def test_an_unknown_study_is_refused_with_the_nearest(studies: object, message: str) -> None:
+    run = load_config({"studies": studies})
+    with pytest.raises(ConfigError, match=message):
+        load_studies(ROOT / "config" / "studies", run.studies, run.level, run.draws)
+
+
+def test_studies_are_all_or_one_or_a_list() -> None:
+    folder = ROOT / "config" / "studies"
+    everything = load_studies(folder, "all", 0.9, 19)
+    assert set(everything) == {path.stem for path in STUDIES}
+    assert everything["guard"].level == 0.9
+    assert load_config({"studies": "guard"}).studies == ["guard"]
+    assert list(load_studies(folder, ["versus", "guard"], 0.9, 19)) == ["versus", "guard"]
+    with pytest.raises(ConfigError, match="studies: give `all`, the name of a study, or a list of names"):
+        load_config({"studies": 5})
+
+
+def test_a_study_is_called_like_its_file(tmp_path: Path) -> None:
+    write(tmp_path).rename(tmp_path / "other.yaml")
+    with pytest.raises(ConfigError, match=r"other\.yaml: the study's name is 'toy'. Call it like its file"):
+        load_studies(tmp_path, "all", 0.95, 999)
+
+
+def test_options_are_held_to_what_estimators_and_checks_have(tmp_path: Path) -> None:
+    require_known(load_study(write(tmp_path, options={"callaway_santanna": {"control": "never"}})))
+    with pytest.raises(ConfigError, match=r"study toy: options for 'callaway', .* Did you mean 'callaway_santanna'\?"):
+        require_known(load_study(write(tmp_path, options={"callaway": {"control": "never"}})))
+    with pytest.raises(ConfigError, match=r"study toy: twfe has no option 'draw'. Legal: draws"):
+        require_known(load_study(write(tmp_path, options={"twfe": {"draw": 9}})))
 
 
 def test_unknown_config_key_is_refused_with_the_nearest_legal_key() -> None:

@@ -1,6 +1,7 @@
 """`python -m balanza estimate` on a user's own panel, as a user would call it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import balanza.__main__
 from balanza.contract import ROW_COLUMNS, EstimatorSpec
 from balanza.errors import ConfigError
 from balanza.registry import Entry, Registry
@@ -48,13 +50,18 @@ def study(tmp_path: Path) -> Path:
     return write_study(tmp_path)
 
 
-def balanza(*words: object) -> subprocess.CompletedProcess[str]:
+def run_balanza(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "balanza", *map(str, words)], capture_output=True, text=True)
 
 
 def test_every_key_of_the_contract_is_written_and_the_estimate_reads_back(study: Path, tmp_path: Path) -> None:
-    run = balanza("estimate", "--study", study, "--estimator", "poisson", "--out", tmp_path / "out")
+    run = run_balanza("estimate", "--study", study, "--estimator", "poisson", "--out", tmp_path / "out")
     assert run.returncode == 0, run.stderr
+    assert re.fullmatch(
+        rf"{tmp_path}/out/poisson.json: -0\.\d+ \(95 % interval -\S+ to -?\S+\), log scale; "
+        r"change -\S+ % \(-\S+ to -?\S+\); 20 clusters\n",
+        run.stdout,
+    )
     written = json.loads((tmp_path / "out" / "poisson.json").read_text())
     assert tuple(written) == KEYS
     assert written["status"] == "ran"
@@ -78,6 +85,27 @@ def test_unsupported_is_written_with_its_reason_and_no_number(tmp_path: Path) ->
     assert tuple(written) == KEYS
     assert written["value"] is None
     assert "takes poisson outcomes, not gaussian" in written["reason"]
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 1), (["--record-refusals"], 0)])
+def test_a_refusal_ends_with_1_by_hand_and_is_a_result_in_the_workflow(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    code: int,
+) -> None:
+    study = write_study(tmp_path, options={"poisson": {"standard_errors": "guessed"}})
+    arguments = ["estimate", "--study", study, "--estimator", "poisson", "--out", tmp_path / "out", *words]
+    monkeypatch.setattr(sys, "argv", ["balanza", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        balanza.__main__.main()
+    assert caught.value.code == code
+    said = capsys.readouterr()
+    reason = "poisson: option standard_errors is 'guessed'. Legal: auto, jackknife, sandwich."
+    assert said.err == f"poisson declined on study toy: {reason}\n"
+    assert said.out == f"{tmp_path}/out/poisson.json: declined, no number\n"
+    assert json.loads((tmp_path / "out" / "poisson.json").read_text())["status"] == "declined"
 
 
 def test_a_breaking_estimator_is_named_and_leaves_no_number(
@@ -123,7 +151,7 @@ def test_an_error_is_one_sentence_and_no_traceback(study: Path, tmp_path: Path, 
     if not message:
         study.write_text(yaml.safe_dump({k: v for k, v in STUDY.items() if k != "panel"}))
         message = "absent.parquet: there is no such file. Check the path."
-    run = balanza("estimate", "--study", study, "--out", tmp_path / "out", *words)
+    run = run_balanza("estimate", "--study", study, "--out", tmp_path / "out", *words)
     assert run.returncode == 1
     assert run.stderr.startswith(f"error: {message}")
     assert len(run.stderr.splitlines()) == 1

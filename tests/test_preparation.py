@@ -118,7 +118,7 @@ def spoil(column: str, value: object, row: int = 5) -> pd.DataFrame:
         (spoil("people", 0), "column people: the value is not positive"),
         (spoil("region", "east"), "a unit lies in two clusters"),
         (spoil("first", pd.Timestamp("2019-02-01")), "unit a has more than one first treated period"),
-        (spoil("place", None), "row 6 has no value"),
+        (spoil("place", None), r"column place: the value is missing in 1 row\(s\), first at place None, .* \(row 6\)"),
         (spoil("month", pd.NaT), "the period is missing in row 6"),
         (table()[table()["month"] != "2019-03-01"], "no unit has a row in 2019-03, inside the panel's span"),
     ],
@@ -126,6 +126,26 @@ def spoil(column: str, value: object, row: int = 5) -> pd.DataFrame:
 def test_bad_tables_are_refused_with_place_and_cure(frame: pd.DataFrame, message: str) -> None:
     with pytest.raises(PanelError, match=message):
         prepare(study(), frame)
+
+
+def test_an_error_names_the_row_of_the_whole_table_and_not_of_the_window() -> None:
+    with pytest.raises(PanelError, match=r"first at place a, month 2019-02-01 00:00:00, deaths nan \(row 6\)"):
+        prepare(study(window=("2019-02", "2019-03")), spoil("deaths", np.nan))
+
+
+def test_a_column_without_any_value_is_named_with_its_source() -> None:
+    asked = study(missing="drop", window=("2019-02", "2019-03"), needs="deployment_file")
+    message = (
+        r"panel, column region: there is no value in all 6 rows of the window, .*"
+        r"Fill it in the file that `deployment_file` names \(docs/add-a-source.md\), or name another column"
+    )
+    with pytest.raises(PanelError, match=message):
+        prepare(asked, table().assign(region=None))
+    apart = table().assign(deaths=[1, np.nan] * 6, people=[np.nan, 1] * 6)
+    with pytest.raises(PanelError, match=r"deaths, people are never known together in all 12 rows,"):
+        prepare(study(missing="drop"), apart)
+    with pytest.raises(PanelError, match="no row lies in the window"):
+        prepare(study(window=("2029-02", "2029-03")), table())
 
 
 def test_rows_without_a_value_are_dropped_and_counted_only_on_request() -> None:

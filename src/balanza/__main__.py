@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from balanza.errors import BalanzaError
+from balanza.errors import BalanzaError, ConfigError
+from balanza.told import wrote
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -19,6 +20,22 @@ World = Annotated[str, typer.Option(help="Name of the world, for the record.")]
 Seed = Annotated[int, typer.Option(help="Seed of the run.")]
 Level = Annotated[float, typer.Option(help="Confidence level.")]
 Draws = Annotated[int, typer.Option(help="Draws of randomization and bootstrap.")]
+RecordRefusals = Annotated[
+    bool, typer.Option("--record-refusals", help="Declining or failing is a result too: exit with 0, as in a workflow.")
+]
+
+
+def _end(status: str, record_refusals: bool) -> None:
+    """By hand a refusal ends with 1; in the workflow it is recorded, shown in the report, and stops nothing else."""
+    if status != "ran" and not record_refusals:
+        raise typer.Exit(1)
+
+
+def _file_of(item: str, reader: str) -> tuple[str, Path]:
+    name, separator, path = item.partition("=")
+    if not separator or not path:
+        raise ConfigError(f"{item!r} is not ID=PATH", where="--file", cure=f"Write --file {reader}=PATH")
+    return name, Path(path)
 
 
 @app.command()
@@ -36,6 +53,7 @@ def synthesise(
 
     run = load_config({"flavour": flavour, "selection": selection, "seed": seed, "size": size}, "synthesise")
     synthesise.run(Settings(run.flavour, run.selection, run.seed, run.size), out)
+    print(f"{out}: {len(list(out.iterdir()))} files of a synthetic world, the truth in {out / 'truth.json'}")
 
 
 @app.command()
@@ -61,12 +79,13 @@ def tidy(
     """Read the raw files of one layout into one tidy table."""
     from balanza.verbs import tidy
 
-    tidy.run(reader, {item.split("=", 1)[0]: Path(item.split("=", 1)[1]) for item in files}, out)
+    tidy.run(reader, dict(_file_of(item, reader) for item in files), out)
+    wrote(out)
 
 
 @app.command()
 def panel(
-    tidy: Annotated[Path, typer.Option(help="Folder of the tidy tables.")],
+    tables: Annotated[list[Path], typer.Argument(help="The tidy tables: results/<world>/tidy/*.parquet.")],
     out: Out,
     quality: Annotated[Path, typer.Option(help="Where the quality report goes.")],
     headquarters: Annotated[bool, typer.Option(help="Count headquarters in Mexico City from July 2020 on.")] = True,
@@ -76,7 +95,8 @@ def panel(
     from balanza.config import load_config
     from balanza.verbs import panel
 
-    panel.run(tidy, out, quality, load_config({"guard_headquarters": headquarters, "jcf_education": education}))
+    panel.run(tables, out, quality, load_config({"guard_headquarters": headquarters, "jcf_education": education}))
+    wrote(*sorted(out.glob("*.parquet")), quality)
 
 
 @app.command()
@@ -90,6 +110,7 @@ def prepare(
     from balanza.verbs import prepare
 
     prepare.run(study, panel, out, design)
+    wrote(out)
 
 
 @app.command()
@@ -101,11 +122,16 @@ def estimate(
     world: World = "own panel",
     seed: Seed = 20190701,
     level: Level = 0.95,
+    record_refusals: RecordRefusals = False,
 ) -> None:
     """Run one estimator on one study."""
+    from balanza.config import load_study
+    from balanza.results import file_names
     from balanza.verbs import estimate
 
-    estimate.run(study, estimator, out, rows, world, seed, level)
+    status = estimate.run(study, estimator, out, rows, world, seed, level)
+    wrote(*(out / f"{stem}.json" for stem in file_names(estimator, load_study(study)).values()))
+    _end(status, record_refusals)
 
 
 @app.command()
@@ -119,11 +145,14 @@ def check(
     seed: Seed = 20190701,
     level: Level = 0.95,
     draws: Draws = 999,
+    record_refusals: RecordRefusals = False,
 ) -> None:
     """Run one check on the estimates of a study."""
     from balanza.verbs import check as verb
 
-    verb.run(study, check, estimates, out, rows, world, seed, level, draws)
+    status = verb.run(study, check, estimates, out, rows, world, seed, level, draws)
+    wrote(out / f"{check}.json")
+    _end(status, record_refusals)
 
 
 @app.command()
@@ -137,6 +166,7 @@ def compare(
     from balanza.verbs import compare
 
     compare.run(study, estimates, out, truth)
+    wrote(out)
 
 
 @app.command()
@@ -149,6 +179,7 @@ def describe(
     from balanza.verbs import describe
 
     describe.run(study, rows, out)
+    wrote(out / "series.parquet", out / "map.parquet")
 
 
 @app.command()
@@ -160,17 +191,20 @@ def summarise(
     from balanza.verbs import summarise
 
     summarise.run(panel, out)
+    wrote(*sorted(out.glob("*.parquet")))
 
 
 @app.command()
 def report(
     results: Annotated[Path, typer.Option(help="results/<world>")],
-    studies: Annotated[list[Path], typer.Option("--study", help="A study file; once for each.")],
+    studies: Annotated[list[Path] | None, typer.Option("--study", help="A study that ran; once for each.")] = None,
+    waiting: Annotated[list[Path] | None, typer.Option(help="A study that lacks a user's file; once for each.")] = None,
 ) -> None:
     """Write the pages from the results alone."""
     from balanza.verbs import report
 
-    report.run(results, studies)
+    report.run(results, studies or [], waiting or [])
+    wrote(results / "index.html")
 
 
 @app.command()

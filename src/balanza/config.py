@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from balanza.contract import Outcome, Study, Treatment
 from balanza.errors import ConfigError
@@ -19,6 +19,13 @@ from balanza.provenance import file_digest
 Flavour = Literal["null", "beneficial", "adverse", "displacement", "reporting"]
 Selection = Literal["none", "level", "dip"]
 Rows = Literal["municipality_month", "state_month", "state_year", "panel"]
+
+USER_FILES = {
+    "deployment_file": "deployment",
+    "deployment_elements_file": "deployment_elements",
+    "spending_file": "spending",
+}
+"""Keys that name a file of the user's own, and the reader of each."""
 
 
 class _Strict(BaseModel):
@@ -44,6 +51,15 @@ class RunConfig(_Strict):
     deployment_file: str | None = None
     deployment_elements_file: str | None = None
     spending_file: str | None = None
+
+    @field_validator("studies", mode="before")
+    @classmethod
+    def _one_name_is_a_list_of_one(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return value if value == "all" else [value]
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            return value
+        raise ValueError("give `all`, the name of a study, or a list of names")
 
 
 class _PanelFile(_Strict):
@@ -160,7 +176,8 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _first_problem(error: ValidationError, model: type[BaseModel], where: str) -> ConfigError:
-    problem = error.errors()[0]
+    # A misspelt key is also a missing one: the spelling is what the user must mend.
+    problem = next((item for item in error.errors() if item["type"] == "extra_forbidden"), error.errors()[0])
     location = tuple(problem["loc"])
     key = ".".join(str(part) for part in location)
     if problem["type"] == "extra_forbidden":
@@ -201,6 +218,47 @@ def load_study_file(path: str | Path) -> StudyFile:
         return StudyFile.model_validate(read_yaml(path))
     except ValidationError as error:
         raise _first_problem(error, StudyFile, str(path)) from None
+
+
+def load_studies(folder: Path, wanted: Literal["all"] | list[str], level: float, draws: int) -> dict[str, Study]:
+    """Read the studies of a run, and check every other study of the folder too.
+
+    Parameters
+    ----------
+    folder : Path
+        config/studies: one file a study, called like it.
+    wanted : "all" or list of str
+        `studies` of the run.
+    level, draws : float, int
+        As in `load_study`.
+
+    Returns
+    -------
+    dict of str to Study
+        By name; with "all" by their `order` and name, else in the order given.
+
+    Raises
+    ------
+    ConfigError
+        As `load_study`; if a study is not called like its file, or no file has the name that is wanted.
+    """
+    files = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    loaded = {name: load_study_file(path) for name, path in files.items()}
+    for name, file in loaded.items():
+        if file.name != name:
+            raise ConfigError(
+                f"the study's name is {file.name!r}", where=str(files[name]), cure="Call it like its file"
+            )
+    if wanted == "all":
+        wanted = sorted(files, key=lambda name: (loaded[name].order, name))
+    for name in wanted:
+        if name not in files:
+            near = difflib.get_close_matches(name, files, n=1, cutoff=0)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
+            raise ConfigError(
+                f"no study {name!r} in {folder}", where="config, studies", cure=f"{hint}There are: {', '.join(files)}"
+            )
+    return {name: load_study(files[name], level, draws) for name in wanted}
 
 
 def load_study(path: str | Path, level: float = 0.95, draws: int = 999) -> Study:
@@ -249,6 +307,7 @@ def load_study(path: str | Path, level: float = 0.95, draws: int = 999) -> Study
         estimators="auto" if file.estimators == "auto" else tuple(file.estimators),
         checks="auto" if file.checks == "auto" else tuple(file.checks),
         limits=tuple(file.limits),
+        needs=file.needs,
         level=level,
         draws=draws,
         digest=file_digest(path),

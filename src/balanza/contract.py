@@ -68,7 +68,10 @@ class Treatment:
 
 @dataclass(frozen=True)
 class Study:
-    """A question, as its file states it. `digest` is the sha256 of that file."""
+    """A question, as its file states it. `digest` is the sha256 of that file.
+
+    `needs` is the key of the run that names a user's file, without which the study waits.
+    """
 
     name: str
     title: str
@@ -95,6 +98,7 @@ class Study:
     estimators: tuple[str, ...] | Literal["auto"] = "auto"
     checks: tuple[str, ...] | Literal["auto"] = "auto"
     limits: tuple[str, ...] = ()
+    needs: str | None = None
     level: float = 0.95
     draws: int = 999
     digest: str = ""

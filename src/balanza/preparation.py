@@ -19,8 +19,8 @@ from balanza.provenance import text_digest
 NEVER = -1
 
 
-def read_rows(study_file: Path, study: Study, rows: Path | None) -> pd.DataFrame:
-    """The table that a study runs on: its own file, or the rows that the workflow prepared for it.
+def rows_file(study_file: Path, study: Study, rows: Path | None) -> Path:
+    """The file that a study runs on: its own, or the rows that the workflow prepared for it.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def read_rows(study_file: Path, study: Study, rows: Path | None) -> pd.DataFrame
     Raises
     ------
     PanelError
-        If the file is missing or unreadable, or none was given.
+        If none was given.
     """
     own = load_study_file(study_file).panel
     path = study_file.parent / own.file if own and rows is None else rows
@@ -44,7 +44,18 @@ def read_rows(study_file: Path, study: Study, rows: Path | None) -> pd.DataFrame
             where=f"study {study.name}",
             cure="Give --rows FILE (results/<world>/studies/<study>/rows.parquet), or add `panel:` to the study",
         )
-    return read_table(path)
+    return path
+
+
+def read_rows(study_file: Path, study: Study, rows: Path | None) -> pd.DataFrame:
+    """The table that a study runs on; parameters as in `rows_file`, errors as in `read_table`."""
+    return read_table(rows_file(study_file, study, rows))
+
+
+def read_panel(study_file: Path, study: Study, rows: Path | None) -> Panel:
+    """The canonical panel of a study; parameters as in `rows_file`, and errors name the file of the rows."""
+    where = f"{rows_file(study_file, study, rows)} for study {study.name}"
+    return prepare(study, read_rows(study_file, study, rows), where)
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
@@ -116,19 +127,19 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     dropped = {"outside the window": int((~inside).sum())}
     dropped |= {f"{column} missing": int((inside & gone).sum()) for column, gone in complete.items()}
     keep = inside & ~np.logical_or.reduce([np.zeros(len(table), bool), *complete.values()])
-    rows, time = table.loc[keep].reset_index(drop=True), time[keep]
+    rows, time = table.reset_index(drop=True)[keep], time[keep]  # the index is the row of the table, for errors
     if rows.empty:
-        raise PanelError("no complete row lies in the window", where=where, cure="Widen `window`")
+        raise _nothing_left(study, inside, complete, where)
     span = periods.axis(time, monthly, f"{where}, column {study.period}")
-    unit_codes, unit_labels = _codes(rows[study.unit], f"{where}, column {study.unit}")
+    unit_codes, unit_labels = _codes(rows, study.unit, where)
     frame = pd.DataFrame({"unit": unit_codes, "period": np.searchsorted(span, time)})
-    _no_duplicates(frame, unit_labels, periods.labels(span, monthly), where)
+    _no_duplicates(frame, rows.index, unit_labels, periods.labels(span, monthly), where)
     frame["outcome"] = _numbers(rows, study.outcome.column, where, at_least=_floor(study))
     if study.outcome.exposure:
         frame["exposure"] = _numbers(rows, study.outcome.exposure, where, above=0.0)
     if study.weights:
         frame["weight"] = _numbers(rows, study.weights, where, above=0.0)
-    frame["cluster"], cluster_labels = _clusters(rows[study.cluster], unit_codes, study.cluster, where)
+    frame["cluster"], cluster_labels = _clusters(rows, study.cluster, unit_codes, where)
     for name in _passed_on(study):
         frame[name] = _numbers(rows, name, where)
     start: dict[str, int] = {}
@@ -190,22 +201,39 @@ def _complete(study: Study, table: pd.DataFrame) -> dict[str, np.ndarray]:
     return {name: table[name].isna().to_numpy() for name in columns_of(study) if name not in cohorts}
 
 
-def _codes(values: pd.Series, where: str) -> tuple[np.ndarray, np.ndarray]:
-    if values.isna().any():
-        row = int(np.flatnonzero(values.isna())[0])
-        raise PanelError(f"row {row + 1} has no value", where=where, cure="Fill it or drop the row")
+def _nothing_left(study: Study, inside: np.ndarray, complete: Mapping[str, np.ndarray], where: str) -> PanelError:
+    """Why no row is left: an empty column, columns that are never known together, or the window."""
+    n = int(inside.sum())
+    if not n:
+        window = "there are no rows" if study.window is None else "no row lies in the window"
+        return PanelError(window, where=where, cure="Widen `window`, or give a table with rows in it")
+    span = "" if study.window is None else " of the window"
+    told = f"in all {n:,} rows{span}, and `missing: drop` leaves out rows without a value"
+    source = f"the file that `{study.needs}` names (docs/add-a-source.md)" if study.needs else "its source"
+    for column, gone in complete.items():
+        if gone[inside].all():
+            cure = f"Fill it in {source}, or name another column in the study"
+            return PanelError(f"there is no value {told}", where=f"{where}, column {column}", cure=cure)
+    lacking = ", ".join(column for column, gone in complete.items() if gone[inside].any())
+    return PanelError(f"{lacking} are never known together {told}", where=where, cure="Choose another window or column")
+
+
+def _codes(rows: pd.DataFrame, column: str, where: str) -> tuple[np.ndarray, np.ndarray]:
+    values = rows[column]
+    _refuse_rows(rows, values.isna().to_numpy(), "is missing", f"{where}, column {column}")
     keys = values if values.dtype.kind in "iu" else values.astype(str)
     labels, codes = np.unique(keys.to_numpy(), return_inverse=True)
     return codes.astype(np.int64), labels
 
 
-def _no_duplicates(frame: pd.DataFrame, units: np.ndarray, labels: np.ndarray, where: str) -> None:
+def _no_duplicates(frame: pd.DataFrame, index: pd.Index, units: np.ndarray, labels: np.ndarray, where: str) -> None:
     twice = frame.duplicated(["unit", "period"])
     if twice.any():
         row = frame[twice].iloc[0]
+        same = (frame[["unit", "period"]] == row[["unit", "period"]]).all(axis=1).to_numpy()
         raise PanelError(
             f"unit {units[row['unit']]} has two rows in period {labels[row['period']]}"
-            f" ({int(twice.sum())} rows too many in all)",
+            f" ({int(twice.sum())} rows too many in all; these are rows {', '.join(map(str, index[same] + 1))})",
             where=where,
             cure="Keep one row per unit and period",
         )
@@ -231,22 +259,27 @@ def _numbers(
         (values <= above if above is not None else np.zeros(len(values), bool), "is not positive"),
     )
     for bad, what in checks:
-        if bad.any():
-            row = rows.iloc[int(np.flatnonzero(bad)[0])]
-            raise PanelError(
-                f"the value {what} in {int(bad.sum())} row(s), first at {_describe(row)}",
-                where=spot,
-                cure="Fill it from the source, or choose a window or rows in which it is measured",
-            )
+        _refuse_rows(rows, bad, what, spot)
     return values
+
+
+def _refuse_rows(rows: pd.DataFrame, bad: np.ndarray, what: str, spot: str) -> None:
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        raise PanelError(
+            f"the value {what} in {int(bad.sum())} row(s), first at {_describe(rows.iloc[first])}"
+            f" (row {rows.index[first] + 1})",
+            where=spot,
+            cure="Fill it from the source, or choose a window or rows in which it is measured",
+        )
 
 
 def _describe(row: pd.Series) -> str:
     return ", ".join(f"{name} {value}" for name, value in row.iloc[:3].items())
 
 
-def _clusters(values: pd.Series, units: np.ndarray, name: str, where: str) -> tuple[np.ndarray, np.ndarray]:
-    codes, labels = _codes(values, f"{where}, column {name}")
+def _clusters(rows: pd.DataFrame, name: str, units: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
+    codes, labels = _codes(rows, name, where)
     first = pd.Series(codes).groupby(units).transform("first").to_numpy()
     if np.any(first != codes):
         raise PanelError(

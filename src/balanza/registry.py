@@ -5,6 +5,7 @@ An import error is kept with the name of the file, shown in the report, and hide
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from types import ModuleType
 from typing import Any, Literal
 
 from balanza.contract import CheckSpec, EstimatorSpec, Study
-from balanza.errors import Unsupported
+from balanza.errors import ConfigError, Unsupported
 
 What = Literal["estimators", "checks"]
 FUNCTION: dict[What, str] = {"estimators": "estimate", "checks": "check"}
@@ -123,17 +124,44 @@ def chosen(what: What, study: Study) -> tuple[str, ...]:
 
 
 def require_known(study: Study) -> None:
-    """Refuse a study that names an estimator or check which no file provides; broken files are left to the report.
+    """Refuse a study that names an estimator, check or option which no file provides; broken files go to the report.
 
     Raises
     ------
     Unsupported
-        Naming those that are registered.
+        Naming the estimators or checks that are registered.
+    ConfigError
+        As in `require_options`.
     """
     for what in SPEC_TYPE:
         chosen(what, study)
     if study.headline and study.headline not in registry("estimators").broken:
         find("estimators", study.headline)
+    require_options(study, f"study {study.name}")
+
+
+def require_options(study: Study, where: str) -> None:
+    """Refuse options that no SPEC knows.
+
+    Raises
+    ------
+    ConfigError
+        On options for something that is neither an estimator nor a check, with the nearest one; or on an option that
+        its SPEC does not have, with the legal ones.
+    """
+    found = [registry(what) for what in SPEC_TYPE]
+    specs = {name: entry.spec for one in found for name, entry in one.entries.items()}
+    broken = {name for one in found for name in one.broken}
+    for name, given in study.options.items():
+        if name not in specs and name not in broken:
+            near = difflib.get_close_matches(name, specs, n=1, cutoff=0)
+            cure = f"Did you mean {near[0]!r}?" if near else None
+            raise ConfigError(f"options for {name!r}, which is no estimator or check", where=where, cure=cure)
+        legal = specs[name].options if name in specs else given
+        for option in given:
+            if option not in legal:
+                cure = f"Legal: {', '.join(sorted(legal)) or 'none'}"
+                raise ConfigError(f"{name} has no option {option!r}", where=where, cure=cure)
 
 
 def own_modules(what: What, *names: str) -> list[str]:

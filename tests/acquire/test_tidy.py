@@ -52,6 +52,12 @@ def test_nothing_is_left_behind_where_a_reader_refuses(tmp_path: Path, monkeypat
     assert not (tmp_path / "tidy").exists()
 
 
+def test_a_file_of_another_id_than_the_reader_needs_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("cvegeo,opening\n01001,2019-07\n", "utf-8")
+    with pytest.raises(ConfigError, match=r"needs a file of the id 'deployment'\. Give deployment=PATH"):
+        run("deployment", {"mine": tmp_path / "mine.csv"}, tmp_path / "deployment.parquet")
+
+
 @pytest.mark.parametrize("name", ["popluation", "_layout", "../evil", "os"])
 def test_an_unknown_reader_is_refused_with_the_nearest(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="is not a reader") as caught:

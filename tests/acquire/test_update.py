@@ -102,7 +102,7 @@ def test_a_newer_file_replaces_the_row_and_keeps_the_old_one(
     printed = capsys.readouterr().out
     assert project.source.sha256 in printed
     assert row.sha256 in printed
-    assert "panel is not compared" in printed
+    assert "panel is not compared: " in printed
 
 
 def test_the_next_run_takes_the_newer_file_and_the_old_one_is_not_lost(project: SimpleNamespace) -> None:
@@ -163,8 +163,8 @@ def test_a_refused_file_changes_nothing(
 def add_panel(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """A stand-in for the panel verb that doubles the toy's homicides and refuses large ones."""
 
-    def run(tidy: Path, out: Path, quality: Path, config: object) -> None:
-        table = pd.read_parquet(tidy / "toy.parquet")
+    def run(tables: list[Path], out: Path, quality: Path, config: object) -> None:
+        (table,) = [pd.read_parquet(path) for path in tables]
         if table["homicides"].max() > most:
             raise PanelError("more homicides than people")
         out.mkdir()
@@ -184,11 +184,21 @@ def test_the_panel_is_built_with_both_files_and_compared(
 ) -> None:
     add_panel(monkeypatch, most=100)
     tidy.run("toy", {"toy": project.mirror / "toy.csv"}, project.results / "tidy" / "toy.parquet")
+    (project.results / "tidy" / "deployment.parquet").write_bytes(b"of a user's file that the run does not name")
     update.run("toy", project.new, NEW_URL, **project.places)
     (record,) = (project.results / "vintages").iterdir()
     table = pd.read_csv(record).query("table == 'panel/state_year' and column == 'homicides'")
     assert records(table)["homicides", 2021] == [0, 0, 1, 48, 52]
     assert pd.read_parquet(project.results / "tidy" / "toy.parquet")["homicides"].max() == 13
+
+
+def test_the_panel_is_compared_with_the_users_tables_of_the_last_run(
+    project: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tidy.run("toy", {"toy": project.mirror / "toy.csv"}, project.results / "tidy" / "toy.parquet")
+    (project.results / "config.yaml").write_text("world: mexico\ndeployment_file: mine.csv\n", "utf-8")
+    update.run("toy", project.new, NEW_URL, **project.places)
+    assert "The panel is not compared: no deployment in" in capsys.readouterr().out
 
 
 def test_a_file_that_the_panel_refuses_changes_nothing(

@@ -68,7 +68,7 @@ def write(tables: dict[str, pd.DataFrame], folder: Path) -> Path:
 
 def run(tables: dict[str, pd.DataFrame], folder: Path, data: Path, **switches: Any) -> tuple[dict[str, Any], Any]:
     tidy = write(tables, folder / "tidy")
-    panel.run(tidy, folder / "panel", folder / "quality.json", RunConfig(**switches), data)
+    panel.run(sorted(tidy.glob("*.parquet")), folder / "panel", folder / "quality.json", RunConfig(**switches), data)
     paths = sorted((folder / "panel").iterdir())
     tables_out = {p.stem: gpd.read_parquet(p) if p.stem == "municipalities" else pd.read_parquet(p) for p in paths}
     return tables_out, read_json(folder / "quality.json")
@@ -100,7 +100,7 @@ def test_a_required_table_that_is_missing_stops_before_anything_is_written(
 ) -> None:
     tables = _required()
     del tables[reader]
-    with pytest.raises(PanelError, match=rf"{reader}.parquet: the panel needs this table.*tidy {reader}"):
+    with pytest.raises(PanelError, match=rf"{reader}.parquet: the panel needs this tidy table.*tidy {reader}"):
         run(tables, tmp_path, data)
     assert not (tmp_path / "panel").exists()
 
@@ -199,6 +199,18 @@ def test_polygons_and_what_readers_left_out_reach_the_result(tmp_path: Path, dat
     shape = out["municipalities"].set_index("cvegeo").geometry["01001"]
     assert shape.area == pytest.approx(2)  # its own square and that of its child
     assert {"source": "population", "reason": "no code", "rows": 4} in rows(report, "dropped")
+
+
+def test_only_the_tables_that_are_named_are_read(tmp_path: Path, data: Path) -> None:
+    stale = pd.DataFrame({"cvegeo": ["01001"], "opening": [pd.Timestamp("2019-07-01")], "region": "1", "tier": "high"})
+    tidy = write(_required() | {"deployment": stale}, tmp_path / "tidy")
+    names = sorted(_required())
+    paths = [tidy / f"{name}.parquet" for name in names]
+    panel.run(paths, tmp_path / "panel", tmp_path / "quality.json", RunConfig(), data)
+    assert pd.read_parquet(tmp_path / "panel" / "municipality_month.parquet")["guard_opening"].isna().all()
+    report = read_json(tmp_path / "quality.json")
+    assert sorted({row["source"] for row in rows(report, "coverage")}) == names
+    assert "deployment" in {row["reader"] for row in rows(report, "absent_sources")}
 
 
 def test_state_years_need_all_months(tmp_path: Path, data: Path) -> None:

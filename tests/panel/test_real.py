@@ -40,7 +40,8 @@ def world(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             files[row["reader"]][row["id"]] = mirror / row["file"]
     for reader in sorted(files.keys() - SLOW_AND_UNUSED):
         tidy.run(reader, files[reader], folder / "tidy" / f"{reader}.parquet")
-    panel.run(folder / "tidy", folder / "panel", folder / "quality.json", RunConfig(world="mexico"), DATA)
+    tables = sorted((folder / "tidy").glob("*.parquet"))
+    panel.run(tables, folder / "panel", folder / "quality.json", RunConfig(world="mexico"), DATA)
     return folder
 
 

@@ -4,14 +4,18 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from tests.acquire.conftest import make_source
 from tests.workflow.conftest import Project, copy_project
 
+from balanza.acquire.catalogue import save
 from balanza.results import VOLATILE
 
 
@@ -85,10 +89,17 @@ def test_the_merged_configuration_is_a_result(project: Project) -> None:
     assert "draws: 99" in text
 
 
-def test_an_unknown_key_stops_the_run_before_anything_runs(project: Project) -> None:
-    run = project.snakemake("-n", config=("flavor=null",), check=False)
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("flavor=null", "unknown key 'flavor'. Did you mean 'flavour'?"),
+        ("studies=gard", "no study 'gard' in config/studies. Did you mean 'guard'? There are: guard, "),
+    ],
+)
+def test_a_misspelling_stops_the_run_before_anything_runs(project: Project, setting: str, message: str) -> None:
+    run = project.snakemake("-n", config=(setting,), check=False)
     assert run.returncode != 0
-    assert "unknown key 'flavor'. Did you mean 'flavour'?" in run.stdout + run.stderr
+    assert message in run.stdout + run.stderr
 
 
 def test_a_broken_study_stops_the_run_and_is_named(project: Project) -> None:
@@ -99,7 +110,7 @@ def test_a_broken_study_stops_the_run_and_is_named(project: Project) -> None:
     finally:
         path.unlink()
     assert run.returncode != 0
-    assert "broken.yaml" in run.stdout + run.stderr
+    assert "broken.yaml: unknown key 'titel'. Did you mean 'title'?" in run.stdout + run.stderr
 
 
 def test_truth_and_estimate_stand_side_by_side(project: Project) -> None:
@@ -143,16 +154,79 @@ def test_one_core_gives_the_same_bytes(project: Project, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [12, 40])
-def test_a_killed_run_resumes_to_the_same_bytes(project: Project, tmp_path: Path, seconds: int) -> None:
+@pytest.mark.parametrize(("pattern", "share"), [("tidy/*.parquet", 0.5), ("studies/*/estimates/*.json", 0.1)])
+def test_a_killed_run_resumes_to_the_same_bytes(project: Project, tmp_path: Path, pattern: str, share: float) -> None:
     other = copy_project(tmp_path)
+    whole, results = project.folder / "results" / "synthetic", other.folder / "results" / "synthetic"
+    enough = share * len(list(whole.glob(pattern)))
     run = subprocess.Popen(
         other.command(), cwd=other.folder, env=other.environment(), start_new_session=True, stderr=subprocess.DEVNULL
     )
-    time.sleep(seconds)
-    assert run.poll() is None, "the run ended before it could be killed"
+    while len(list(results.glob(pattern))) < enough:
+        assert run.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.02)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
+    assert not (results / "index.html").exists()
     other.snakemake("--unlock")
     other.snakemake()
-    assert fingerprint(other.folder / "results") == fingerprint(project.folder / "results")
+    assert fingerprint(results) == fingerprint(whole)
+    raw = Path("data", "raw", "synthetic")
+    assert fingerprint(other.folder / raw) == fingerprint(project.folder / raw)
+
+
+def test_what_a_killed_job_left_half_written_is_cleared_away(project: Project) -> None:
+    half = project.folder / "results" / "synthetic" / "tidy" / ".population.parquet.abc.part"
+    half.write_bytes(b"PAR1")
+    results = project.folder / "results" / "synthetic"
+    (results / "config.yaml").unlink()
+    project.snakemake(str(Path("results", "synthetic", "config.yaml")))
+    assert not half.exists()
+
+
+def test_an_edit_of_fetch_code_does_not_touch_the_files_that_it_brought(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    (tmp_path / "mirror").mkdir()
+    content = {name: f"{name}\n".encode() for name in ("old", "new")}
+    raw = project.folder / "data" / "raw" / "mexico" / "toy.csv"
+
+    def run(kept: str) -> subprocess.CompletedProcess[str]:
+        toy = make_source(content=content[kept], id="wage_state", reader="wage_state")
+        save({toy.id: toy}, project.folder / "data" / "sources.csv")
+        (tmp_path / "mirror" / "toy.csv").write_bytes(content[kept])
+        target = raw.relative_to(project.folder).as_posix()
+        return project.snakemake(target, config=("world=mexico", f"mirror={tmp_path / 'mirror'}"))
+
+    run("old")
+    written = raw.stat().st_mtime_ns
+    for name in ("verbs/fetch.py", "acquire/fetch.py", "acquire/download.py", "provenance.py"):
+        with (project.folder / "src" / "balanza" / name).open("a") as stream:
+            stream.write("\n# an edit\n")
+    assert "Nothing to be done" in run("old").stderr
+    assert raw.stat().st_mtime_ns == written
+    run("new")
+    assert raw.read_bytes() == content["new"]
+
+
+def test_a_study_that_waits_is_not_shown_with_what_an_earlier_run_found(project: Project, tmp_path: Path) -> None:
+    results = tmp_path / "synthetic"
+    shutil.copytree(project.folder / "results" / "synthetic", results)
+    studies = project.folder / "config" / "studies"
+    words = ["report", "--results", results, "--study", studies / "guard.yaml", "--waiting", studies / "surges.yaml"]
+    command = [sys.executable, "-m", "balanza", *map(str, words)]
+    run = subprocess.run(command, env=project.environment(), capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(f"{results / 'index.html'}: ")
+    assert (results / "studies" / "surges" / "comparison.json").exists()
+    assert "This study was not run" in (results / "surges.html").read_text()
+
+
+def test_the_commands_name_the_tables_and_studies_of_this_run_alone(project: Project) -> None:
+    mexico = ("-n", "-p", "--configfile", "config/mexico.yaml")
+    lines = project.snakemake(*mexico).stdout.splitlines()
+    (panel,) = [line for line in lines if " -m balanza panel " in line]
+    assert "results/mexico/tidy/population.parquet" in panel
+    assert "deployment.parquet" not in panel
+    (report,) = [line for line in lines if " -m balanza report " in line]
+    assert "--study=config/studies/guard.yaml" in report
+    assert "--waiting=config/studies/guard_regions.yaml" in report

@@ -24,4 +24,4 @@ rule check:
     shell:
         "{PYTHON} check --study {input.study} --check {wildcards.check} --rows {input.rows}"
         " --estimates {RESULTS}/studies/{wildcards.study}/estimates --out {RESULTS}/studies/{wildcards.study}/checks"
-        " {params.options} &> {log}"
+        " {params.options} --record-refusals &> {log}"

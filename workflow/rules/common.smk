@@ -9,7 +9,7 @@ import yaml
 sys.path.insert(0, "src")
 from balanza.acquire.catalogue import load as load_catalogue
 from balanza.acquire.fetch import CACHE, refuse_missing
-from balanza.config import load_config, load_study, load_study_file
+from balanza.config import USER_FILES, load_config, load_studies, load_study_file
 from balanza.errors import BalanzaError
 from balanza.provenance import import_closure
 from balanza.registry import chosen, own_modules, require_known
@@ -19,11 +19,6 @@ from snakemake.exceptions import WorkflowError
 PYTHON = f"{shlex.quote(sys.executable)} -m balanza"
 STUDY_FOLDER = "config/studies"
 ENDS = ["json", "parquet", "covariance.parquet"]
-USER_FILES = {
-    "deployment_file": "deployment",
-    "deployment_elements_file": "deployment_elements",
-    "spending_file": "spending",
-}
 SYNTHETIC_USER_FILES = ("deployment_file", "spending_file")
 
 
@@ -31,43 +26,19 @@ def plan():
     """Check the configuration and every study before anything runs."""
     try:
         run = load_config(dict(config), "config")
-        files = {path.stem: path for path in sorted(Path(STUDY_FOLDER).glob("*.yaml"))}
-        loaded = {name: load_study_file(path) for name, path in files.items()}
-        misnamed = [
-            f"{file.name!r} in {files[name]}"
-            for name, file in loaded.items()
-            if file.name != name
-        ]
-        if misnamed:
-            raise WorkflowError(
-                f"the study's name is {misnamed[0]}. Call it like its file."
-            )
-        wanted = (
-            sorted(files, key=lambda name: (loaded[name].order, name))
-            if run.studies == "all"
-            else run.studies
-        )
-        unknown = sorted(set(wanted) - set(files))
-        if unknown:
-            raise WorkflowError(
-                f"config: no study {unknown[0]!r} in {STUDY_FOLDER}. There are: {', '.join(files)}."
-            )
-        studies = {
-            name: load_study(files[name], run.level, run.draws) for name in wanted
-        }
-        needs = {name: loaded[name].needs for name in wanted}
+        studies = load_studies(Path(STUDY_FOLDER), run.studies, run.level, run.draws)
         for study in studies.values():
             require_known(study)
         catalogue = load_catalogue("data/sources.csv")
         if run.world == "mexico" and run.offline:
             mirror = Path(run.mirror) if run.mirror else None
             refuse_missing(catalogue.values(), mirror, CACHE, Path("data/raw/mexico"))
-        return run, catalogue, studies, needs
+        return run, catalogue, studies
     except BalanzaError as error:
         raise WorkflowError(str(error))
 
 
-RUN, CATALOGUE, LISTED, NEEDS = plan()
+RUN, CATALOGUE, LISTED = plan()
 WORLD = RUN.world
 RAW, RESULTS = f"data/raw/{WORLD}", f"results/{WORLD}"
 # Where a file comes from does not change it, so that another mirror reruns nothing: no parameter of the rule.
@@ -88,7 +59,7 @@ def user_file(key):
 STUDIES = {
     name: study
     for name, study in LISTED.items()
-    if not NEEDS[name] or user_file(NEEDS[name])
+    if not study.needs or user_file(study.needs)
 }
 READERS = {}
 for source in CATALOGUE.values():

@@ -3,7 +3,7 @@
 ESTIMATE = (
     "{PYTHON} estimate --study {input.study} --estimator {wildcards.estimator} --rows {input.rows}"
     f" --out {RESULTS}/studies/{{wildcards.study}}/estimates"
-    f" --world {WORLD} --seed {RUN.seed} --level {RUN.level} &> {{log}}"
+    f" --world {WORLD} --seed {RUN.seed} --level {RUN.level} --record-refusals &> {{log}}"
 )
 
 

@@ -54,7 +54,7 @@ rule panel:
     message:
         "Building the panel"
     shell:
-        "{PYTHON} panel --tidy {RESULTS}/tidy --out {RESULTS}/panel --quality {output.quality} {params.options} &> {log}"
+        "{PYTHON} panel {input.tidy:q} --out {RESULTS}/panel --quality {output.quality} {params.options} &> {log}"
 
 
 rule summarise:

@@ -43,7 +43,10 @@ rule report:
     benchmark:
         f"{RESULTS}/benchmarks/report.tsv"
     params:
-        studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in LISTED],
+        studies=[
+            f"--{'study' if name in STUDIES else 'waiting'}={STUDY_FOLDER}/{name}.yaml"
+            for name in LISTED
+        ],
     message:
         "Writing the report"
     shell:

@@ -69,14 +69,19 @@ MEASURES = {
 
 
 class Tables:
-    """Reads results/<world>/tidy/<reader>.parquet, each once at most."""
+    """Reads the tidy tables of a world, each once at most.
 
-    def __init__(self, folder: Path, quality: Quality) -> None:
-        self._folder, self._quality = folder, quality
+    Parameters
+    ----------
+    paths : iterable of Path
+        results/<world>/tidy/<reader>.parquet, for the readers of this run; what else lies in the folder is not read.
+    quality : Quality
+        Gets what is absent, covered and left out.
+    """
+
+    def __init__(self, paths: Iterable[Path], quality: Quality) -> None:
+        self._paths, self._quality = {path.stem: path for path in paths}, quality
         self._read: dict[str, Any] = {}
-
-    def _path(self, reader: str) -> Path:
-        return self._folder / f"{reader}.parquet"
 
     def required(self, reader: str) -> pd.DataFrame:
         """A table without which there is no panel.
@@ -84,25 +89,25 @@ class Tables:
         Raises
         ------
         PanelError
-            If it is not there.
+            If it is not among the paths, or not there.
         """
-        if not self._path(reader).is_file():
+        if reader not in self._paths:
             raise PanelError(
-                "the panel needs this table and it is not there",
-                where=str(self._path(reader)),
-                cure=f"Make it: python -m balanza tidy {reader}",
+                "the panel needs this tidy table and it is not among those given",
+                where=f"{reader}.parquet",
+                cure=f"Make it with `python -m balanza tidy {reader}`, and name its path too",
             )
         table: pd.DataFrame = self._load(reader)
         return table
 
     def optional(self, reader: str) -> Any:
-        """A table that makes some columns; None where it is not there (`note_absent` says so)."""
-        return self._load(reader) if self._path(reader).is_file() else None
+        """A table that makes some columns; None where it is not given (`note_absent` says so)."""
+        return self._load(reader) if reader in self._paths else None
 
     def note_absent(self) -> None:
-        """Note each optional table that is not there, with the columns that stay missing."""
+        """Note each optional table that is not given, with the columns that stay missing."""
         for reader, columns in OPTIONAL.items():
-            if not self._path(reader).is_file():
+            if reader not in self._paths:
                 self._quality.note("absent_sources", reader=reader, columns=columns)
 
     def _load(self, reader: str) -> Any:
@@ -111,7 +116,10 @@ class Tables:
         return self._read[reader]
 
     def _fresh(self, reader: str) -> Any:
-        path = self._path(reader)
+        path = self._paths[reader]
+        if not path.is_file():
+            cure = f"Make it: python -m balanza tidy {reader}"
+            raise PanelError("there is no such tidy table", where=str(path), cure=cure)
         if reader == "municipalities_geojson":
             import geopandas as gpd
 
@@ -133,12 +141,12 @@ class Tables:
         """
         wanted = set(codes)
         holders: dict[str, list[str]] = {}
-        for reader in sorted(path.stem for path in self._folder.glob("*.parquet")):
+        for reader in sorted(self._paths):
             frame = self._read[reader] if reader in self._read else self._fresh(reader)
             self._coverage(reader, frame)
             for code in sorted(wanted & set(frame["cvegeo"].unique())) if "cvegeo" in frame else ():
                 holders.setdefault(code, []).append(reader)
-            left_out = self._path(reader).with_name(f"{reader}.left_out.json")
+            left_out = self._paths[reader].with_name(f"{reader}.left_out.json")
             for row in read_json(left_out) if left_out.is_file() else []:
                 self._quality.note("dropped", source=reader, reason=row["reason"], rows=row["rows"])
         return holders

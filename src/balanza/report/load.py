@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,21 +50,23 @@ class WorldResults:
         return bool(self.config["world"] == "synthetic")
 
 
-def load_world(results: Path, study_files: list[Path]) -> WorldResults:
+def load_world(results: Path, study_files: Iterable[Path], waiting: Iterable[Path] = ()) -> WorldResults:
     """Read all results of a world.
 
     Parameters
     ----------
     results : Path
         results/<world>
-    study_files : list of Path
-        The studies of the run, in the order of the report.
+    study_files, waiting : iterable of Path
+        The studies that ran, and those that wait for a file of the user's, in the order of the report. What an earlier
+        run found for a study that waits now is not read.
     """
     import geopandas as gpd
 
     config = yaml.safe_load((results / "config.yaml").read_text("utf-8"))
-    studies = [load_study(path, config["level"], config["draws"]) for path in study_files]
-    ran = [study for study in studies if (results / "studies" / study.name / "comparison.json").exists()]
+    ran, idle = (
+        [load_study(path, config["level"], config["draws"]) for path in paths] for paths in (study_files, waiting)
+    )
     return WorldResults(
         config=config,
         quality=read_json(results / "quality.json"),
@@ -73,7 +75,7 @@ def load_world(results: Path, study_files: list[Path]) -> WorldResults:
         outlines=gpd.read_parquet(results / "summary" / "municipalities.parquet"),
         states=gpd.read_parquet(results / "summary" / "states.parquet"),
         studies=tuple(_load_study(results / "studies" / study.name, study) for study in ran),
-        waiting=tuple(study for study in studies if study not in ran),
+        waiting=tuple(idle),
     )
 
 

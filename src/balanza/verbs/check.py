@@ -12,9 +12,9 @@ import numpy as np
 from balanza.config import load_study
 from balanza.contract import CheckResult, Estimate, Panel, Study
 from balanza.errors import BalanzaError, Unsupported
-from balanza.preparation import prepare, read_rows
+from balanza.preparation import read_panel
 from balanza.provenance import code_digest, derive_seed
-from balanza.registry import Entry, chosen, find, reason_against
+from balanza.registry import Entry, chosen, find, reason_against, require_options
 from balanza.results import file_names, read_estimate, write_check
 
 
@@ -55,7 +55,8 @@ def run(
     """
     study = load_study(study_file, level, draws)
     entry = find("checks", check)
-    panel = prepare(study, read_rows(study_file, study, rows), str(rows or study_file))
+    require_options(study, str(study_file))
+    panel = read_panel(study_file, study, rows)
     job_seed = derive_seed(seed, study.name, check)
     meta: dict[str, Any] = {
         "name": check,

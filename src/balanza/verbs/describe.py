@@ -9,7 +9,7 @@ import pandas as pd
 
 from balanza.config import load_study
 from balanza.contract import Panel, Study, Treatment
-from balanza.preparation import NEVER, prepare, read_rows
+from balanza.preparation import NEVER, read_panel
 from balanza.provenance import write_parquet
 
 PER = 100_000
@@ -31,7 +31,7 @@ def run(study_file: Path, rows: Path, out: Path) -> None:
         treatment, unit, group and dose (the largest of the window, in the treatment's stated unit).
     """
     study = load_study(study_file)
-    panel = prepare(study, read_rows(study_file, study, rows), str(rows))
+    panel = read_panel(study_file, study, rows)
     groups = {treatment.name: _groups(treatment, panel) for treatment in study.treatments}
     series = [_series(study, panel, name, group) for name, group in groups.items()]
     write_parquet(out / "series.parquet", pd.concat(series, ignore_index=True))

@@ -14,10 +14,10 @@ import numpy as np
 
 from balanza.config import load_study
 from balanza.contract import Estimate, Panel, Study
-from balanza.errors import BalanzaError, ConfigError, Unsupported
-from balanza.preparation import prepare, read_rows
+from balanza.errors import BalanzaError, Unsupported
+from balanza.preparation import read_panel
 from balanza.provenance import code_digest, derive_seed
-from balanza.registry import Entry, find, reason_against
+from balanza.registry import Entry, find, reason_against, require_options
 from balanza.results import file_names, write_estimate, write_no_estimate
 
 
@@ -59,8 +59,8 @@ def run(
     """
     study = load_study(study_file, level)
     entry = find("estimators", estimator)
-    check_options(study, entry, study_file)
-    panel = prepare(study, read_rows(study_file, study, rows), str(rows or study_file))
+    require_options(study, str(study_file))
+    panel = read_panel(study_file, study, rows)
     job_seed = derive_seed(seed, study.name, estimator)
     meta: dict[str, Any] = {
         "study": study.name,
@@ -85,22 +85,6 @@ def run(
     for name, stem in file_names(estimator, study).items():
         write_estimate(out, stem, replace(found[name], warnings=(*found[name].warnings, *lost)), meta)
     return "ran"
-
-
-def check_options(study: Study, entry: Entry, where: Path) -> None:
-    """Refuse an option that the estimator's SPEC does not know.
-
-    Raises
-    ------
-    ConfigError
-        Naming the legal options.
-    """
-    for option in study.options_of(entry.spec.name):
-        if option not in entry.spec.options:
-            legal = ", ".join(sorted(entry.spec.options)) or "none"
-            raise ConfigError(
-                f"estimator {entry.spec.name} has no option {option!r}", where=str(where), cure=f"Legal: {legal}"
-            )
 
 
 def _estimates(study: Study, panel: Panel, entry: Entry, seed: int) -> Mapping[str, Estimate]:

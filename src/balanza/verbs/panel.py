@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from balanza.config import RunConfig
@@ -11,13 +12,13 @@ from balanza.panel.tables import Tables
 from balanza.provenance import write_json, write_parquet
 
 
-def run(tidy: Path, out: Path, quality: Path, config: RunConfig, data: Path = DATA) -> None:
+def run(tables: Iterable[Path], out: Path, quality: Path, config: RunConfig, data: Path = DATA) -> None:
     """Write the four panels and the quality report.
 
     Parameters
     ----------
-    tidy : Path
-        Folder of the world's tidy tables.
+    tables : iterable of Path
+        The world's tidy tables, <reader>.parquet; no other table of their folder is read.
     out : Path
         Folder for `municipality_month.parquet`, `state_month.parquet`, `state_year.parquet` and, as GeoParquet,
         `municipalities.parquet`. Their columns are described in data/variables.yaml.
@@ -34,7 +35,7 @@ def run(tidy: Path, out: Path, quality: Path, config: RunConfig, data: Path = DA
         If a required table is missing, a code or name matches nothing, or a sum is not conserved.
     """
     notes = Quality()
-    panels = build(Tables(tidy, notes), config, notes, data)
+    panels = build(Tables(tables, notes), config, notes, data)
     for name, frame in vars(panels).items():
         write_parquet(out / f"{name}.parquet", frame)
     write_json(quality, notes.report())

@@ -9,7 +9,7 @@ import numpy as np
 
 from balanza.config import load_study
 from balanza.contract import Panel, Study, Treatment
-from balanza.preparation import NEVER, columns_of, prepare, read_rows, read_table
+from balanza.preparation import NEVER, columns_of, prepare, read_table, rows_file
 from balanza.provenance import write_json, write_parquet
 
 
@@ -31,12 +31,9 @@ def run(study_file: Path, panel: Path, out: Path, design: Path) -> None:
         If the panel lacks a column that the study names, or holds values that it may not.
     """
     study = load_study(study_file)
-    if study.rows == "panel":
-        table, where = read_rows(study_file, study, None), study_file.name
-    else:
-        source = panel / f"{study.rows}.parquet"
-        table, where = read_table(source), f"{source.name} for study {study.name}"
-    prepared = prepare(study, table, where)
+    source = rows_file(study_file, study, None if study.rows == "panel" else panel / f"{study.rows}.parquet")
+    table = read_table(source)
+    prepared = prepare(study, table, f"{source} for study {study.name}")
     write_parquet(out, table[columns_of(study)])
     write_json(design, _facts(study, prepared))
 

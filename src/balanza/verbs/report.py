@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from balanza.report.load import load_world
 from balanza.report.pages import write
 
 
-def run(results: Path, study_files: list[Path]) -> None:
+def run(results: Path, study_files: Iterable[Path], waiting: Iterable[Path] = ()) -> None:
     """Write results/<world>/*.html.
 
     Parameters
     ----------
     results : Path
         results/<world>
-    study_files : list of Path
-        The studies, in the order of the report; those without results are listed as waiting for a file.
+    study_files, waiting : iterable of Path
+        The studies that ran, and those that wait for a file of the user's, in the order of the report.
     """
-    write(load_world(results, study_files), results)
+    write(load_world(results, study_files, waiting), results)

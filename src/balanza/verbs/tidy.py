@@ -62,6 +62,13 @@ def find_reader(reader: str) -> ModuleType:
     return importlib.import_module(f"balanza.sources.{reader}")
 
 
+class _Files(dict[str, Path]):
+    """The files of a reader by source id; one that it asks for in vain is named."""
+
+    def __missing__(self, name: str) -> Path:
+        raise ConfigError(f"the reader needs a file of the id {name!r}", where="--file", cure=f"Give {name}=PATH")
+
+
 def read(reader: str, files: Mapping[str, Path]) -> Any:
     """The tidy table of a reader, a frame whose attrs may hold `left_out`.
 
@@ -74,4 +81,4 @@ def read(reader: str, files: Mapping[str, Path]) -> Any:
     for path in files.values():
         if not path.is_file():
             raise SourceError("there is no such file", where=str(path), cure="Fetch it: python -m balanza fetch")
-    return module.read(files)
+    return module.read(_Files(files))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +13,7 @@ import pandas as pd
 from balanza.acquire.catalogue import PATH, Source, by_reader, hosts, load, select
 from balanza.acquire.fetch import CACHE, cached, check_mirror, fetch, is_pinned, looks_like_page
 from balanza.acquire.update import VINTAGES, moved, renewed, replace_row
+from balanza.config import USER_FILES, RunConfig, load_config, read_yaml
 from balanza.errors import ConfigError, SourceError
 from balanza.provenance import file_digest, replacing, write_text
 from balanza.verbs.tidy import find_reader, read, write
@@ -83,10 +84,12 @@ def run(
         files = _old_files(readers[old.reader], raw, mirror, cache, hosts(sources.values()), work / "old")
         before, after = read(old.reader, files), read(old.reader, files | {source: path})
         changes = moved(old.reader, before, after, _keys(old.reader))
-        if unread := _unread(readers, results):
-            print(f"The panel is not compared: {results / 'tidy'} lacks {len(unread)} tables; run the real world first")
+        tables = _tables(readers, results)
+        if unread := _unread(tables, results):
+            lacking = ", ".join(unread[:3]) + (", ..." if len(unread) > 3 else "")
+            print(f"The panel is not compared: no {lacking} in {results / 'tidy'}; run the real world first")
         else:
-            changes = pd.concat([changes, _panel_moved(old.reader, before, after, results, work)])
+            changes = pd.concat([changes, _panel_moved(old.reader, before, after, tables, results, work)])
         _keep(old, files[source], cache)
         _keep(new, path, cache)
     replace_row(sources, new, catalogue, vintages, today)
@@ -144,13 +147,22 @@ def _left_out(table: pd.DataFrame) -> int:
     return sum(item["rows"] for item in table.attrs.get("left_out", []))
 
 
-def _unread(readers: Mapping[str, object], results: Path) -> list[str]:
+def _tables(readers: Iterable[str], results: Path) -> list[str]:
+    """The tidy tables of the last run: one a reader of the catalogue, and those of the user's own files."""
+    config = _last_config(results)
+    return [*readers, *(name for key, name in USER_FILES.items() if getattr(config, key))]
+
+
+def _unread(readers: Iterable[str], results: Path) -> list[str]:
     return [reader for reader in readers if not (results / "tidy" / f"{reader}.parquet").is_file()]
 
 
-def _panel_moved(reader: str, before: pd.DataFrame, after: pd.DataFrame, results: Path, work: Path) -> pd.DataFrame:
+def _panel_moved(
+    reader: str, before: pd.DataFrame, after: pd.DataFrame, readers: Iterable[str], results: Path, work: Path
+) -> pd.DataFrame:
     """Which numbers of the panels move: both are built anew, so that nothing but the new file tells them apart."""
-    old, new = _panel(reader, before, results, work / "before"), _panel(reader, after, results, work / "after")
+    old = _panel(reader, before, readers, results, work / "before")
+    new = _panel(reader, after, readers, results, work / "after")
     tables = []
     for name, keys in PANEL_KEYS.items():
         one, other = (pd.read_parquet(folder / f"{name}.parquet") for folder in (old, new))
@@ -158,19 +170,19 @@ def _panel_moved(reader: str, before: pd.DataFrame, after: pd.DataFrame, results
     return pd.concat(tables)
 
 
-def _panel(reader: str, table: pd.DataFrame, results: Path, work: Path) -> Path:
+def _last_config(results: Path) -> RunConfig:
+    settings = results / "config.yaml"
+    return load_config(read_yaml(settings) if settings.is_file() else {"world": "mexico"}, str(settings))
+
+
+def _panel(reader: str, table: pd.DataFrame, readers: Iterable[str], results: Path, work: Path) -> Path:
     """Build the panels from the tidy tables of the last run, with one of them replaced."""
-    from balanza.config import load_config, read_yaml
     from balanza.verbs import panel
 
-    tidy = work / "tidy"
-    tidy.mkdir(parents=True)
-    for path in sorted((results / "tidy").iterdir()):
-        shutil.copyfile(path, tidy / path.name)
-    write(table, tidy / f"{reader}.parquet")
-    settings = results / "config.yaml"
-    config = load_config(read_yaml(settings) if settings.is_file() else {"world": "mexico"}, str(settings))
-    panel.run(tidy, work / "panel", work / "quality.json", config)
+    replaced = work / f"{reader}.parquet"
+    write(table, replaced)
+    tables = [replaced if name == reader else results / "tidy" / f"{name}.parquet" for name in readers]
+    panel.run(tables, work / "panel", work / "quality.json", _last_config(results))
     return work / "panel"
 
 
