@@ -104,7 +104,7 @@ def small_cohorts(study: Study, cluster: np.ndarray, cohort: np.ndarray) -> tupl
         return ()
     return (
         f"{few} of {len(cohorts)} cohorts lie in no more than {FEW_CLUSTERS} clusters ({study.cluster}): clustered"
-        " standard errors are too small there. Use randomization inference",
+        " standard errors are too small there. Read the checks `conley_taber` and `randomization`",
     )
 
 
