@@ -59,19 +59,22 @@ def test_counts_give_the_log_ratio_of_rates() -> None:
     study, panel = build("poisson", np.array([6] + [-1] * (CLUSTERS - 1)))
     after = panel.frame["period"] >= 6
     sums = panel.frame.groupby([after.rename("after"), "cluster"])[["outcome", "exposure"]].sum()
-    change = np.diff(np.log(sums["outcome"] / sums["exposure"]).to_numpy().reshape(2, -1), axis=0)[0]
+    change = np.diff(np.log((sums["outcome"] + 0.5) / sums["exposure"]).to_numpy().reshape(2, -1), axis=0)[0]
     found = run(study, panel)
     assert found.values["scale"] == "log"
     assert found.values["value"] == pytest.approx(change[0] - change[1:].mean())
     distance = np.abs(change - change.mean())
     assert found.values["p_value"] == pytest.approx(np.mean(distance >= distance[0] * (1 - 1e-9)))
-    assert "the two-way effect on log homicides rate is" in found.sentence
+    assert "the two-way effect on homicides per head, in logs, is" in found.sentence
 
 
-def test_a_stretch_without_events_makes_it_a_rate() -> None:
-    study, panel = build("poisson", mean=0.3)
+def test_many_stretches_without_events_make_it_a_rate() -> None:
+    # Stretches of 4, 3 and 5 periods. Empty in the first: 3 clusters are 12, 4 clusters 16 of 252 cluster-periods.
+    study, panel = build("poisson")
     frame = panel.frame.copy()
-    frame.loc[(frame["cluster"] == 9) & (frame["period"] < 4), "outcome"] = 0
+    frame.loc[frame["cluster"].isin([7, 8, 9]) & (frame["period"] < 4), "outcome"] = 0
+    assert run(study, dataclasses.replace(panel, frame=frame)).values["scale"] == "log"
+    frame.loc[(frame["cluster"] == 10) & (frame["period"] < 4), "outcome"] = 0
     found = run(study, dataclasses.replace(panel, frame=frame))
     assert found.values["scale"] == "level"
     assert "homicides per 100,000 population a year" in found.sentence
