@@ -182,3 +182,17 @@ def test_cohorts_in_years_on_a_monthly_panel_are_refused() -> None:
     frame = table().assign(first=2019)
     with pytest.raises(PanelError, match="column first: holds numbers, and the periods are dates"):
         prepare(study(), frame)
+
+
+@pytest.mark.parametrize(
+    ("first", "per_year"), [(2015, 1.0), (1000, 1.0), (2996, 1.0), (1, None), (0, None), (998, None), (2997, None)]
+)
+def test_whole_numbers_are_years_only_where_they_look_like_years(first: int, per_year: float | None) -> None:
+    waves = table()
+    waves["month"] = first + waves["month"].dt.month - 1
+    dose = Treatment("treatment", "dose", column="dose")
+    assert prepare(study(dose), waves).periods_per_year == per_year
+
+
+def test_months_are_twelve_a_year() -> None:
+    assert prepare(study(), table()).periods_per_year == 12

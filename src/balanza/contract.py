@@ -126,7 +126,8 @@ class Panel:
                               a code may lie beyond the window's last period (treated later than seen)
       and, under their own names, the covariates and the columns that options called `..._column` ask for.
     `start` gives, per dose treatment with a start, the code of the first period with a dose.
-    `dropped` counts rows left out on the way, by reason.
+    `periods_per_year` is 12 for months, 1 for years, and None where periods are neither (survey waves): then nothing is
+    stated by the year. `dropped` counts rows left out on the way, by reason.
     """
 
     frame: pd.DataFrame

@@ -9,6 +9,8 @@ import pandas as pd
 
 from balanza.errors import PanelError
 
+FIRST_YEAR, LAST_YEAR = 1000, 2999
+
 
 def is_monthly(values: pd.Series) -> bool:
     """Whether a period column holds dates (month starts) rather than whole numbers."""
@@ -76,6 +78,20 @@ def labels(codes: np.ndarray, monthly: bool) -> np.ndarray:
     if monthly:
         return np.array([f"{code // 12:04d}-{code % 12 + 1:02d}" for code in codes])
     return np.asarray(codes)
+
+
+def per_year(span: np.ndarray, monthly: bool) -> float | None:
+    """Periods in a year: 12 for months, 1 for whole numbers that are all years (1000 to 2999), None for others (waves).
+
+    Parameters
+    ----------
+    span : ndarray of int64
+        The ordinals of all periods.
+    monthly : bool
+    """
+    if monthly:
+        return 12.0
+    return 1.0 if ((span >= FIRST_YEAR) & (span <= LAST_YEAR)).all() else None
 
 
 def axis(present: np.ndarray, monthly: bool, where: str) -> np.ndarray:

@@ -152,7 +152,7 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
         period_labels=periods.labels(span, monthly),
         cluster_labels=cluster_labels,
         start=start,
-        periods_per_year=12.0 if monthly else 1.0,
+        periods_per_year=periods.per_year(span, monthly),
         dropped={reason: count for reason, count in dropped.items() if count},
         digest=panel_digest(frame, unit_labels, span),
     )

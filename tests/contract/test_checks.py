@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from tests.contract.panels import PERIODS, UNITS, make_panel, make_study, treated, treatment
+from tests.contract.panels import FIRST, PERIODS, UNITS, make_panel, make_study, treated, treatment
 
 from balanza.contract import CheckResult, Estimate, Panel, Study
 from balanza.errors import Unsupported
@@ -21,6 +21,7 @@ CASES = [
     for family in sorted(entry.spec.families)
 ]
 cases = pytest.mark.parametrize(("entry", "kind", "family"), CASES)
+FEW = np.where(np.arange(UNITS) % 6 < 3, FIRST, -1)  # six treated clusters, since one check is for few
 
 
 def build(kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Panel]:
@@ -28,7 +29,7 @@ def build(kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Pane
     rate = np.exp(3 + 0.3 * rng.normal(size=(UNITS, 1)) + 0.1 * rng.normal(size=(UNITS, PERIODS)))
     panel = make_panel(
         np.round(rate),
-        {"guard": treated(kind)},
+        {"guard": FEW if kind == "binary" else treated(kind)},
         exposure=np.full((UNITS, PERIODS), 1000.0) if family == "poisson" else None,
         cluster=np.arange(UNITS),
         start={"guard": 6} if kind == "dose" else None,

@@ -25,6 +25,13 @@ CASES = [
     for family in sorted(entry.spec.families)
 ]
 cases = pytest.mark.parametrize(("entry", "kind", "family"), CASES)
+BINARY = [
+    pytest.param(entry, family, id=f"{name}-{family}")
+    for name, entry in ENTRIES.items()
+    if "binary" in entry.spec.treatments
+    for family in sorted(entry.spec.families)
+]
+STILL_COMPARED = {"poisson", "twfe", "negative_binomial", "spillover"}  # units treated from the start stay in these
 CLUSTER = np.arange(UNITS) // 2
 # What some estimators cannot do without: who is eligible and where, places, effects as fine as the panels differ.
 ELIGIBLE = (np.arange(UNITS) < 12) | ((np.arange(UNITS) >= 18) & (np.arange(UNITS) < 21))
@@ -215,6 +222,36 @@ def test_refusals_are_clear(entry: Entry, kind: str, family: str, problem: str) 
         run(entry, study, panel)
     assert entry.spec.name in str(refusal.value.where)
     assert refusal.value.cure
+
+
+@pytest.mark.parametrize(("entry", "family"), BINARY)
+def test_units_treated_from_the_start_are_counted(entry: Entry, family: str) -> None:
+    study, panel = build("binary", family, noisy())
+    early = (panel.frame["unit"] // 6 == 1).to_numpy()  # the second cohort
+    frame = panel.frame.assign(
+        g_guard=np.where(early, 0, panel.frame["g_guard"]), d_guard=np.where(early, 1.0, panel.frame["d_guard"])
+    )
+    found = run(entry, study, dataclasses.replace(panel, frame=frame))
+    warnings = [text for text in found.warnings if "from the first period on" in text]
+    # A triple difference counts all units where the policy has started, eligible or not: a whole area.
+    count = 9 if entry.spec.name == "triple_difference" else 6
+    assert len(warnings) == 1 and warnings[0].startswith(f"{count} units are treated (guard)")
+    assert not any("from the first period on" in text for text in run(entry, study, panel).warnings)
+    if entry.spec.name not in STILL_COMPARED:
+        area = frame["area"] == 1 if entry.spec.name == "triple_difference" else early
+        without = run(entry, study, reduced(dataclasses.replace(panel, frame=frame[~area])))
+        assert found.value == pytest.approx(without.value, rel=1e-9)
+        assert found.standard_error == pytest.approx(without.standard_error, rel=1e-9)
+
+
+def reduced(panel: Panel) -> Panel:
+    """The panel with the codes of the units and clusters that are left."""
+    unit, units = pd.factorize(panel.frame["unit"], sort=True)
+    cluster, clusters = pd.factorize(panel.frame["cluster"], sort=True)
+    frame = panel.frame.assign(unit=unit, cluster=cluster).reset_index(drop=True)
+    return dataclasses.replace(
+        panel, frame=frame, unit_labels=panel.unit_labels[units], cluster_labels=panel.cluster_labels[clusters]
+    )
 
 
 @cases

@@ -52,7 +52,7 @@ def test_units_without_a_before_are_left_out_and_counted() -> None:
     first = np.where(np.arange(UNITS) < 3, 0, FIRST)
     found = run(noisy(), first)
     assert found.n_units == UNITS - 3 and found.n_treated == 9
-    assert any("3 units are treated in the first 1 period(s)" in warning for warning in found.warnings)
+    assert any("3 units are treated (guard) from the first period on" in warning for warning in found.warnings)
     assert found.value == pytest.approx(run(noisy()[3:], FIRST[3:]).value)
 
 

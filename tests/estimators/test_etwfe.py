@@ -119,7 +119,7 @@ def test_who_enters_as_treated_and_as_control(estimator) -> None:
     early = np.where(np.arange(UNITS) < 3, 0, FIRST)
     found = run(estimator, noisy(), early)
     assert found.n_units == UNITS - 3 and found.value == pytest.approx(run(estimator, noisy()[3:], FIRST[3:]).value)
-    assert any("3 units are treated in the first 1 period(s)" in warning for warning in found.warnings)
+    assert any("3 units are treated (guard) from the first period on" in warning for warning in found.warnings)
     late = np.where(FIRST < 0, 10, FIRST)
     found = run(estimator, noisy(first=late), late)
     assert found.value == pytest.approx(run(estimator, noisy(first=late)[:, :10]).value)

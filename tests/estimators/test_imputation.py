@@ -53,7 +53,7 @@ def test_units_without_a_before_are_left_out_and_the_last_cohort_serves_as_contr
     first = np.where(np.arange(UNITS) < 3, 0, FIRST)
     found = run(estimator, noisy(), first)
     assert found.n_units == UNITS - 3 and found.value == pytest.approx(run(estimator, noisy()[3:], FIRST[3:]).value)
-    assert any("3 units are treated in the first 1 period(s)" in warning for warning in found.warnings)
+    assert any("3 units are treated (guard) from the first period on" in warning for warning in found.warnings)
     late = np.where(FIRST < 0, 10, FIRST)
     cut = run(estimator, noisy(first=late), late, leads=2) if estimator is imputation else run(estimator, noisy(), late)
     assert cut.n_observations == UNITS * 10 and cut.n_treated == 12

@@ -198,6 +198,10 @@ def test_polygons_and_what_readers_left_out_reach_the_result(tmp_path: Path, dat
     out, report = run(_required(), tmp_path, data)
     shape = out["municipalities"].set_index("cvegeo").geometry["01001"]
     assert shape.area == pytest.approx(2)  # its own square and that of its child
+    month = out["municipality_month"]
+    assert month.groupby("cvegeo")[["latitude", "longitude"]].nunique().eq(1).all(axis=None)
+    here = month[month["cvegeo"] == "02003"].iloc[0]
+    assert (here["longitude"], here["latitude"]) == pytest.approx((5.5, 0.5))  # the middle of the sixth square
     assert {"source": "population", "reason": "no code", "rows": 4} in rows(report, "dropped")
 
 

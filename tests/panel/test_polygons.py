@@ -27,7 +27,7 @@ def frame(**changes: object) -> gpd.GeoDataFrame:
 def test_units_are_a_valid_coverage_and_lose_no_land(places: Geography, quality: Quality) -> None:
     out = dissolve(frame(), places, quality)
     assert list(out["cvegeo"]) == list(places.units["cvegeo"])
-    assert list(out.columns) == ["cvegeo", "state", "municipality", "geometry"]
+    assert list(out.columns) == ["cvegeo", "state", "municipality", "latitude", "longitude", "geometry"]
     assert out.crs.to_epsg() == 4326
     assert shapely.coverage_is_valid(out.geometry.to_numpy())
     whole = shapely.union_all(out.geometry.to_numpy())
@@ -62,4 +62,12 @@ def test_a_unit_without_a_polygon_is_kept_and_noted(places: Geography, quality: 
 def test_without_polygons_there_are_units_without_geometry(places: Geography, quality: Quality) -> None:
     out = dissolve(None, places, quality)
     assert len(out) == 5
-    assert out.geometry.isna().all()
+    assert out[["latitude", "longitude", "geometry"]].isna().all(axis=None)
+
+
+def test_each_place_lies_inside_its_own_polygon(places: Geography, quality: Quality) -> None:
+    bent = shapely.union_all([shapely.box(2, 1, 3, 1.1), shapely.box(2, 1, 2.1, 2), shapely.box(2, 1.9, 3, 2)])
+    out = dissolve(frame(**{"02003": bent}), places, quality)  # its centroid lies outside
+    assert not bent.contains(bent.centroid)
+    points = shapely.points(out["longitude"], out["latitude"])
+    assert shapely.contains(out.geometry.to_numpy(), points).all()

@@ -1,7 +1,10 @@
 """Randomization test: hand the treatment's paths to other clusters at random, after Fisher and Wu and Ding (2021).
 
 The Guard was not assigned at random. The test asks how often a random assignment of the same paths would have
-produced as strong a link with the outcome as the observed one, if the treatment changed nothing.
+produced as strong a link with the outcome as the observed one, if the treatment changed nothing. The fit without the
+treatment is that of the two-way estimators: unit and period effects, period x baseline covariates, covariates that
+change, and the other treatments of the study. A path that comes to a cluster without rows in some period weighs nothing
+there.
 """
 
 from __future__ import annotations
@@ -12,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
+from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study, Treatment
 from balanza.errors import Unsupported
-from balanza.kernels import permutation, poisson
+from balanza.estimators import _covariates
+from balanza.kernels import permutation, poisson, within
 
 SPEC = CheckSpec(
     name="randomization",
@@ -27,12 +31,16 @@ SPEC = CheckSpec(
 
 
 @dataclass(frozen=True)
-class _Cells:
-    """The study summed to clusters: outcome, weights of the sum, and treatments, each (n_clusters, n_periods)."""
+class _Rows:
+    """What the null model is fitted to: units x periods, NaN without a row; `varying` is (k, n_units, n_periods)."""
 
     outcome: np.ndarray
-    exposure: np.ndarray
-    treatments: Mapping[str, np.ndarray]
+    weights: np.ndarray
+    varying: np.ndarray
+    baseline: np.ndarray
+    cluster: np.ndarray
+    periods: np.ndarray
+    silent: int
 
 
 def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
@@ -53,83 +61,138 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     Raises
     ------
     Unsupported
-        If a treatment varies within a cluster, or there are fewer than five clusters.
+        If a treatment varies within a cluster, a path is not known in all periods, the fit without the treatment has no
+        solution, or there are fewer than five clusters.
     """
     import pandas as pd
 
-    cells = _cells(study, panel)
+    if panel.n_clusters < 5:
+        raise Unsupported(f"needs five clusters or more, not {panel.n_clusters}", where=SPEC.name)
+    paths = {treatment.name: _paths(treatment, panel) for treatment in study.treatments}
+    data = _rows(study, panel)
     rows: list[dict[str, Any]] = []
     drawn = []
-    for name in cells.treatments:
-        observed, draws = _test(study, cells, name, rng)
+    for name in paths:
+        observed, draws = _test(study, data, paths, name, rng)
         p = permutation.p_value(observed, draws)
         rows.append({"treatment": name, "statistic": observed, "p_value": p, "draws": len(draws)})
         drawn.append(pd.DataFrame({"treatment": name, "statistic": draws}))
-    parts = [f"{'' if len(rows) == 1 else row['treatment'] + ': '}p = {row['p_value']:.3f}" for row in rows]
-    sentence = (
-        f"Had the same treatment been handed to the {panel.n_clusters} clusters at random (which it was not), as "
-        f"strong a link would have come about with {'; '.join(parts)} ({study.draws} draws)."
-    )
     values = {"n_clusters": panel.n_clusters, "p_value": rows[0]["p_value"], "assignment": "hypothetical"}
-    return CheckResult(SPEC.name, None, sentence, values, pd.DataFrame(rows), pd.concat(drawn, ignore_index=True))
+    return CheckResult(
+        SPEC.name,
+        None,
+        _sentence(study, panel, rows, data.silent),
+        values,
+        pd.DataFrame(rows),
+        pd.concat(drawn, ignore_index=True),
+    )
 
 
-def _cells(study: Study, panel: Panel) -> _Cells:
-    if panel.n_clusters < 5:
-        raise Unsupported(f"needs five clusters or more, not {panel.n_clusters}", where=SPEC.name)
-    if study.covariates:
-        raise Unsupported("fits no covariates under the null", where=SPEC.name, cure="Read it on a study without them")
-    frame = panel.frame
-    weight = frame["weight"].to_numpy() if "weight" in frame else np.ones(len(frame))
-    exposure = frame["exposure"].to_numpy() if "exposure" in frame else np.ones(len(frame))
-    keys = frame["cluster"].to_numpy() * panel.n_periods + frame["period"].to_numpy()
-    shape = (panel.n_clusters, panel.n_periods)
-
-    def total(values: np.ndarray) -> np.ndarray:
-        return np.bincount(keys, values, minlength=shape[0] * shape[1]).reshape(shape)
-
-    counted = total(weight)
-    if np.any((counted > 0) != (counted[0] > 0)):
-        raise Unsupported("clusters lack rows in different periods", where=SPEC.name, cure="Fill the rows")
-    treatments = {}
-    for treatment in study.treatments:
-        values = frame[f"d_{treatment.name}"].to_numpy()
-        mean = np.divide(total(weight * values), counted, out=np.zeros(shape), where=counted > 0)
-        if np.abs(mean.ravel()[keys] - values).max() > 1e-9 * max(1.0, np.abs(values).max()):
-            raise Unsupported(
-                f"{treatment.name} differs within a cluster", where=SPEC.name, cure="Cluster where it is assigned"
-            )
-        treatments[treatment.name] = mean
-    outcome = total(weight * frame["outcome"].to_numpy())
-    if study.outcome.family == "gaussian":
-        return _Cells(np.divide(outcome, counted, out=outcome, where=counted > 0), counted, treatments)
-    return _Cells(outcome, total(weight * exposure), treatments)
+def _sentence(study: Study, panel: Panel, rows: list[dict[str, Any]], silent: int) -> str:
+    parts = [f"{'' if len(rows) == 1 else row['treatment'] + ': '}p = {row['p_value']:.3f}" for row in rows]
+    handed = f"been handed to the {panel.n_clusters} clusters at random (which it was not)"
+    if all(treatment.kind == "binary" for treatment in study.treatments):
+        handed = f"been handed round the {panel.n_clusters} clusters at random (which they were not)"
+        what = "the same paths of first treatment"
+    else:
+        what = "the same treatment"
+    covariates = [name for name in study.covariates if name != "graph"]
+    given = f", given {', '.join(covariates)}" if covariates else ""
+    lost = f" {silent} cluster(s) without any {study.outcome.column} weigh nothing." if silent else ""
+    return (
+        f"Had {what} {handed}, as strong a link would have come about with {'; '.join(parts)}"
+        f" ({study.draws} draws{given}).{lost}"
+    )
 
 
-def _test(study: Study, cells: _Cells, name: str, rng: np.random.Generator) -> tuple[float, np.ndarray]:
+def _paths(treatment: Treatment, panel: Panel) -> np.ndarray:
+    """The treatment of each cluster in all periods, shape (n_clusters, n_periods).
+
+    Raises
+    ------
+    Unsupported
+        If units of a cluster differ, or a path is not known where its cluster has no rows.
+    """
+    by_unit = _unit_paths(treatment, panel)
+    low = np.full((panel.n_clusters, panel.n_periods), np.nan)
+    high, cluster = low.copy(), panel.by_unit("cluster")
+    np.fmin.at(low, cluster, by_unit)
+    np.fmax.at(high, cluster, by_unit)
+    if np.nanmax(high - low) > 1e-9 * max(1.0, np.nanmax(np.abs(high))):
+        raise Unsupported(
+            f"{treatment.name} differs within a cluster", where=SPEC.name, cure="Cluster where it is assigned"
+        )
+    if np.isnan(low).any():
+        raise Unsupported(
+            f"{treatment.name} is not known where a cluster lacks rows, so that its path cannot be handed on",
+            where=SPEC.name,
+            cure="Fill the rows, or choose a window in which each cluster has a row in each period",
+        )
+    return low
+
+
+def _unit_paths(treatment: Treatment, panel: Panel) -> np.ndarray:
+    """The treatment as units x periods: in all periods where it follows from its start, else NaN without a row."""
+    period = np.arange(panel.n_periods)
+    if treatment.kind == "binary":
+        cohort = panel.by_unit(f"g_{treatment.name}")[:, None]
+        return np.asarray((cohort >= 0) & (period >= cohort), float)
+    values = panel.matrix(f"d_{treatment.name}")
+    start = panel.start.get(treatment.name)
+    if start is None or treatment.dose != "mean_post":
+        return values
+    return np.asarray(np.nanmean(values[:, start:], axis=1)[:, None] * (period >= start))
+
+
+def _rows(study: Study, panel: Panel) -> _Rows:
+    """The rows that tell anything: for counts without units and periods in which nothing happened."""
+    outcome = panel.matrix("outcome")
+    weights = panel.matrix("weight") if study.weights else np.where(np.isnan(outcome), np.nan, 1.0)
+    covariates, cluster = _covariates.split(SPEC, study, panel), panel.by_unit("cluster")
+    units, periods = np.ones(panel.n_units, bool), np.ones(panel.n_periods, bool)
+    if study.outcome.family == "poisson":
+        exposure = panel.matrix("exposure") if study.outcome.exposure else 1.0
+        outcome, weights = outcome * weights, weights * exposure
+        units, periods = np.nansum(outcome, axis=1) > 0, np.nansum(outcome, axis=0) > 0
+    return _Rows(
+        outcome=outcome[np.ix_(units, periods)],
+        weights=weights[np.ix_(units, periods)],
+        varying=covariates.varying[:, units][:, :, periods],
+        baseline=covariates.baseline[units],
+        cluster=cluster[units],
+        periods=periods,
+        silent=panel.n_clusters - len(np.unique(cluster[units])),
+    )
+
+
+def _test(
+    study: Study, data: _Rows, paths: Mapping[str, np.ndarray], name: str, rng: np.random.Generator
+) -> tuple[float, np.ndarray]:
     """The observed statistic and the drawn ones, from one fit without the treatment."""
-    others = np.array([paths for other, paths in cells.treatments.items() if other != name])
-    others = others.reshape(-1, *cells.outcome.shape)
-    residual, weights = _null_fit(study, cells, others)
-    n_clusters = len(cells.outcome)
+    others = [path[data.cluster][:, data.periods] for other, path in paths.items() if other != name]
+    regressors = np.concatenate([data.varying, np.array(others).reshape(-1, *data.outcome.shape)])
+    try:
+        residual, weights = _null_fit(study, data, regressors)
+    except within.Degenerate as problem:
+        raise Unsupported(
+            f"the fit without the treatment has no solution: a coefficient is {problem.reason}",
+            where=SPEC.name,
+            cure="Remove a covariate that repeats others or hardly varies",
+        ) from None
+    path, n_clusters = paths[name][:, data.periods], len(paths[name])
     orders = rng.permuted(np.tile(np.arange(n_clusters), (study.draws, 1)), axis=1)
     orders = np.vstack([np.arange(n_clusters), orders])
-    statistics = permutation.score_statistics(residual, weights, cells.treatments[name], orders, others)
-    return float(statistics[0]), statistics[1:]
+    found = permutation.score_statistics(residual, weights, path, orders, regressors, data.cluster, data.baseline)
+    return float(found[0]), found[1:]
 
 
-def _null_fit(study: Study, cells: _Cells, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _null_fit(study: Study, data: _Rows, regressors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted residuals and weights of the score, (n_units, n_periods), 0 where there is no row."""
+    seen = ~np.isnan(data.outcome)
     if study.outcome.family == "gaussian":
-        outcome = poisson.project(cells.exposure, cells.outcome[None])[0]
-        if len(others):
-            fixed = poisson.project(cells.exposure, others)
-            gram = np.einsum("jit,it,kit->jk", fixed, cells.exposure, fixed)
-            moments = np.einsum("jit,it,it->j", fixed, cells.exposure, outcome)
-            outcome = outcome - np.einsum("j,jit->it", np.linalg.solve(gram, moments), fixed)
-        return cells.exposure * outcome, cells.exposure
-    seen = cells.outcome.sum(axis=1) > 0
-    active = cells.outcome.sum(axis=0) > 0
-    if not (seen.all() and active.all()):
-        raise Unsupported("a cluster or a period has no event at all", where=SPEC.name, cure="Choose wider clusters")
-    fit = poisson.fit(np.where(cells.exposure > 0, cells.outcome, np.nan), cells.exposure, others)
-    return np.where(cells.exposure > 0, cells.outcome - fit.fitted, 0.0), fit.fitted
+        mass = np.where(seen, data.weights, 0.0)
+        found = within.fit(data.outcome, data.weights, regressors, data.baseline)
+        left = data.outcome - np.einsum("k,kit->it", found.coefficients, np.where(seen, regressors, 0.0))
+        return mass * within.within(left[None], mass, data.baseline)[0], mass
+    fitted = poisson.fit(data.outcome, data.weights, regressors, data.baseline).fitted
+    return np.where(seen, data.outcome - fitted, 0.0), fitted

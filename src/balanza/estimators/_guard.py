@@ -12,6 +12,12 @@ from balanza.errors import Unsupported
 from balanza.registry import reason_against
 
 FEW_CLUSTERS = 2
+LEFT_OUT = "they have no before and are left out"
+COMPARED = (
+    "they tell nothing of the effect, but serve as comparisons that are already treated, so that changes of their own"
+    " effect enter with the wrong sign (Goodman-Bacon 2021), and their event times count from the first period. Leave"
+    " them out to see what they do"
+)
 
 
 def require(spec: EstimatorSpec, study: Study, panel: Panel) -> None:
@@ -104,12 +110,52 @@ def small_cohorts(study: Study, cluster: np.ndarray, cohort: np.ndarray) -> tupl
         return ()
     return (
         f"{few} of {len(cohorts)} cohorts lie in no more than {FEW_CLUSTERS} clusters ({study.cluster}): clustered"
-        " standard errors are too small there. Use randomization inference",
+        " standard errors are too small there. Read the checks `conley_taber` and `randomization`",
     )
 
 
+def always_treated(
+    panel: Panel, treatment: Treatment, units: np.ndarray, consequence: str, anticipation: int = 0
+) -> tuple[str, ...]:
+    """A warning with the number of units that an absorbing treatment reached before anyone saw them without it.
+
+    Parameters
+    ----------
+    panel : Panel
+    treatment : Treatment
+        Any other than an absorbing one gives no warning.
+    units : ndarray of bool, shape (n_units,)
+        Units that may enter.
+    consequence : str
+        What becomes of them: LEFT_OUT, COMPARED, or words of the estimator's own.
+    anticipation : int
+        Periods before treatment that may already be affected.
+    """
+    if treatment.kind != "binary":
+        return ()
+    cohort = panel.by_unit(f"g_{treatment.name}")
+    count = int((units & (cohort >= 0) & (cohort <= anticipation)).sum())
+    if not count:
+        return ()
+    when = f"in the first {anticipation + 1} periods" if anticipation else "from the first period on"
+    return (f"{count} units are treated ({treatment.name}) {when}: {consequence}",)
+
+
+def two_way(study: Study, panel: Panel, units: np.ndarray) -> tuple[str, ...]:
+    """Both warnings, on units treated from the start and on cohorts of few clusters, for two-way fixed effects.
+
+    Parameters
+    ----------
+    study, panel : as in the contract
+    units : ndarray of bool, shape (n_units,)
+        Units that enter.
+    """
+    early = [text for item in study.treatments for text in always_treated(panel, item, units, COMPARED)]
+    return (*early, *cohorts_of_few(study, panel, units))
+
+
 def cohorts_of_few(study: Study, panel: Panel, units: np.ndarray) -> tuple[str, ...]:
-    """The same warning for each absorbing treatment of a study.
+    """The warning of `small_cohorts` for each absorbing treatment of a study, on cohorts that start within the window.
 
     Parameters
     ----------
@@ -121,7 +167,7 @@ def cohorts_of_few(study: Study, panel: Panel, units: np.ndarray) -> tuple[str, 
     for treatment in study.treatments:
         if treatment.kind == "binary":
             cohort = panel.by_unit(f"g_{treatment.name}")
-            treated = units & (cohort >= 0)
+            treated = units & (cohort > 0) & (cohort < panel.n_periods)
             found += small_cohorts(study, panel.by_unit("cluster")[treated], cohort[treated])
     return found
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from balanza.contract import EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
+from balanza.estimators import _guard
 from balanza.kernels.group_time import NEVER
 
 
@@ -47,11 +48,7 @@ def design(spec: EstimatorSpec, study: Study, panel: Panel, units: np.ndarray, a
     cohort = panel.by_unit(f"g_{study.treatment.name}")
     cohort = np.where((cohort < 0) | (cohort >= n_periods + anticipation), NEVER, cohort)
     early = units & (cohort <= anticipation)
-    if early.any():
-        warnings.append(
-            f"{early.sum()} units are treated in the first {anticipation + 1} period(s): they have no before and are"
-            " left out"
-        )
+    warnings += _guard.always_treated(panel, study.treatment, units, _guard.LEFT_OUT, anticipation)
     units = units & ~early
     cohort, n_periods = _with_controls(panel, cohort, units, n_periods, anticipation, warnings)
     if not (cohort[units] < n_periods).any():

@@ -76,4 +76,5 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         n_clusters=len(np.unique(panel.by_unit("cluster")[use | never])),
         standard_error_type=f"clustered by {study.cluster}, normal",
         engine="numpy",
+        warnings=_guard.always_treated(panel, study.treatment, np.ones(panel.n_units, bool), _guard.LEFT_OUT),
     )

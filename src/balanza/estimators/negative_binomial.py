@@ -136,7 +136,7 @@ def _sample(study: Study, panel: Panel, effects: str) -> _Sample:
         cluster=np.unique(cluster[units], return_inverse=True)[1],
         unit=np.flatnonzero(units),
         period=np.flatnonzero(periods),
-        warnings=_lost(study, units, periods) + _guard.cohorts_of_few(study, panel, units),
+        warnings=_lost(study, units, periods) + _guard.two_way(study, panel, units),
     )
 
 

@@ -130,7 +130,7 @@ def _sample(study: Study, panel: Panel) -> _Sample:
         cluster=cluster,
         unit=np.flatnonzero(units),
         period=np.flatnonzero(periods),
-        warnings=_lost(study, panel, exposure, units, periods) + _guard.cohorts_of_few(study, panel, units),
+        warnings=_lost(study, panel, exposure, units, periods) + _guard.two_way(study, panel, units),
     )
 
 

@@ -54,6 +54,7 @@ SPEC = EstimatorSpec(
     },
 )
 OWN = 0
+EARLY = "they have no before and no own effect here, but expose units nearby"
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ def _sample(study: Study, panel: Panel, chosen: Mapping[str, Any]) -> _Sample:
         names=names,
         cohort=cohort[units],
         cluster=panel.by_unit("cluster")[units],
-        warnings=_warnings(study, empty, int(lost), int((~units).sum()))
+        warnings=_guard.always_treated(panel, study.treatment, np.ones(panel.n_units, bool), EARLY)
+        + _warnings(study, empty, int(lost), int((~units).sum()))
         + _guard.cohorts_of_few(study, panel, units & (cohort != NEVER)),
     )
 

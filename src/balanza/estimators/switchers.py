@@ -40,6 +40,7 @@ SPEC = EstimatorSpec(
     options={"effects": None, "placebos": None, "normalised": False, "unbalanced": "refuse", "draws": 999},
 )
 SHOWN = 6
+EARLY = "they never switch, no switcher began like them, and they tell nothing"
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _sample(study: Study, panel: Panel, unbalanced: str) -> _Sample:
         treatment=panel.matrix(f"d_{study.treatment.name}")[units],
         weights=weights,
         cluster=np.unique(panel.by_unit("cluster")[units], return_inverse=True)[1],
-        warnings=lost + changing,
+        warnings=_guard.always_treated(panel, study.treatment, units, EARLY) + lost + changing,
     )
 
 

@@ -180,5 +180,5 @@ def _estimate(
         rate_change=_rates.rate_change(study, panel, value, bounds),
         rows=events.rows.get(treatment.name),
         covariance=covariances,
-        warnings=_guard.cohorts_of_few(study, panel, np.ones(panel.n_units, bool)) + events.warnings,
+        warnings=_guard.two_way(study, panel, np.ones(panel.n_units, bool)) + events.warnings,
     )

@@ -23,10 +23,11 @@ GAP = 0.02
 SLIVER = 1e5
 """Square metres: a smaller part that touches another municipality is a leftover of cleaning."""
 EQUAL_AREA = 6933
+DEGREE_DIGITS = 5
 
 
 def dissolve(frame: GeoDataFrame | None, geography: Geography, quality: Quality) -> GeoDataFrame:
-    """One row per constant unit: cvegeo, state, municipality, geometry (EPSG:4326).
+    """One row per constant unit: cvegeo, state, municipality, latitude, longitude, geometry (EPSG:4326).
 
     Parameters
     ----------
@@ -40,13 +41,14 @@ def dissolve(frame: GeoDataFrame | None, geography: Geography, quality: Quality)
     Returns
     -------
     GeoDataFrame
-        Sorted by cvegeo. Units without a polygon have none, and are noted.
+        Sorted by cvegeo. Units without a polygon have neither it nor a place, and are noted. The place is a point
+        inside the polygon, in degrees, rounded to about a metre.
     """
     import geopandas as gpd
     import shapely
 
     if frame is None:
-        return gpd.GeoDataFrame(geography.units.assign(geometry=None), geometry="geometry", crs=4326)
+        return _placed(geography, gpd.GeoSeries([None] * len(geography.units), crs=4326))
     frame = frame.sort_values("cvegeo", ignore_index=True)
     clean = _merge_slivers(_clean(frame, quality), quality)
     unit = geography.unit_of(frame["cvegeo"], "municipalities_geojson")
@@ -57,7 +59,19 @@ def dissolve(frame: GeoDataFrame | None, geography: Geography, quality: Quality)
     for code in sorted(set(geography.units["cvegeo"]) - set(merged.index)):
         quality.note("geometry", cvegeo=code, what="no polygon", parts=0, area=None)
     shapes = merged.reindex(geography.units["cvegeo"]).to_numpy()
-    return gpd.GeoDataFrame(geography.units, geometry=gpd.GeoSeries(shapely.normalize(shapes)), crs=4326)
+    return _placed(geography, gpd.GeoSeries(shapely.normalize(shapes), crs=4326))
+
+
+def _placed(geography: Geography, shapes: GeoSeries) -> GeoDataFrame:
+    """The units with their polygons and a point inside each."""
+    import geopandas as gpd
+    import shapely
+
+    inside = shapely.point_on_surface(shapes.to_numpy())
+    rows = geography.units.assign(
+        latitude=shapely.get_y(inside).round(DEGREE_DIGITS), longitude=shapely.get_x(inside).round(DEGREE_DIGITS)
+    )
+    return gpd.GeoDataFrame(rows, geometry=shapes.to_numpy(), crs=4326)
 
 
 def _areas(shapes: GeoSeries) -> np.ndarray:

@@ -14,7 +14,7 @@ from balanza.provenance import read_json
 
 REQUIRED = ("homicides_month", "population", "municipality_catalogue")
 OPTIONAL = {
-    "municipalities_geojson": "geometry",
+    "municipalities_geojson": "geometry, latitude, longitude",
     "sesnsp_json": "feminicides, kidnappings",
     "sesnsp_victims_state": "sesnsp_*_victims",
     "sesnsp_state": "sesnsp_homicide_files",

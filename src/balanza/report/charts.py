@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 WIDTH = 860
+MONTH = r"\d{4}-\d{2}"
 BLUE, ORANGE, GREY = "#20639b", "#c4561f", "#767676"
 GROUPS = {
     "low": "#a6bddb",
@@ -104,47 +105,58 @@ def _group_scale(groups: pd.Series) -> tuple[list[str], list[str]]:
     return [GROUP_WORDS[key] for key in present], [GROUPS[key] for key in present]
 
 
-def series(frame: pd.DataFrame, title: str, start: str | None) -> Markup:
+def series(frame: pd.DataFrame, title: str, start: str | int | None) -> Markup:
     """The outcome over time, one line a treatment group, with a rule where treatment starts.
 
     Parameters
     ----------
     frame : DataFrame
-        Columns period (as text), group, value.
+        Columns period (as text: 2019-07 for months, else the number of the year or wave), group, value.
     title : str
         Title of the vertical axis.
-    start : str or None
+    start : str, int or None
         The first treated period.
     """
     import altair as alt
 
-    monthly = frame["period"].str.contains("-").all()
-    data = frame.assign(date=pd.to_datetime(frame["period"]), group=frame["group"].map(GROUP_WORDS))
+    monthly = bool(frame["period"].str.fullmatch(MONTH).all())
+    data = frame.assign(time=_times(frame["period"], monthly), group=frame["group"].map(GROUP_WORDS))
     order, colours = _group_scale(frame["group"])
+    x = _time_axis(None if monthly else sorted(set(data["time"])))
     base = alt.Chart(data).encode(
-        x=alt.X("date:T", title=None, axis=alt.Axis(format="%Y", tickCount="year", labelOverlap=True)),
+        x=x,
         y=alt.Y("value:Q", title=title),
         color=alt.Color(
             "group:N", title=None, sort=order, scale=alt.Scale(domain=order, range=colours), legend=_legend()
         ),
     )
     lines = base.mark_line(strokeWidth=1.2 if monthly else 2)
-    return _svg(_with_rule(lines, start).properties(width=WIDTH, height=300))
+    if start is None:
+        return _svg(lines.properties(width=WIDTH, height=300))
+    began = pd.DataFrame({"time": _times(pd.Series([str(start)]), monthly)})
+    rule = alt.Chart(began).mark_rule(strokeDash=[4, 3], color=GREY).encode(x=x)
+    return _svg(alt.layer(lines, rule).properties(width=WIDTH, height=300))
+
+
+def _times(periods: pd.Series, monthly: bool) -> pd.Series:
+    """Months as dates, and years and waves as the numbers that they are."""
+    return pd.to_datetime(periods, format="%Y-%m") if monthly else pd.to_numeric(periods)
+
+
+def _time_axis(numbers: list[int] | None) -> alt.X:
+    """The horizontal axis of months, or of years or waves, with ticks at these numbers only."""
+    import altair as alt
+
+    if numbers is None:
+        return alt.X("time:T", title=None, axis=alt.Axis(format="%Y", tickCount="year", labelOverlap=True))
+    axis = alt.Axis(format="d", values=numbers, labelOverlap=True)
+    return alt.X("time:Q", title=None, scale=alt.Scale(zero=False, nice=False), axis=axis)
 
 
 def _legend() -> alt.Legend:
     import altair as alt
 
     return alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=260)
-
-
-def _with_rule(chart: alt.Chart, start: str | None) -> Any:
-    import altair as alt
-
-    if start is None:
-        return alt.layer(chart)
-    rule = alt.Chart(pd.DataFrame({"date": [pd.to_datetime(start)]})).mark_rule(strokeDash=[4, 3], color=GREY)
-    return alt.layer(chart, rule.encode(x="date:T"))
 
 
 def event_study(rows: pd.DataFrame, x_title: str, y_title: str) -> Markup:

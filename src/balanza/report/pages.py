@@ -125,7 +125,8 @@ def _arm(world: WorldResults, found: StudyResults, treatment: Treatment) -> dict
     series = found.series[found.series["treatment"] == treatment.name]
     facts = next(item for item in found.design["treatments"] if item["name"] == treatment.name)
     outcome = found.study.outcome
-    title = f"{outcome.column} per 100,000 a year" if outcome.exposure else outcome.column
+    time = "period" if found.design["period_kind"] == "periods" else "year"
+    title = f"{outcome.column} per 100,000 a {time}" if outcome.exposure else outcome.column
     return {
         "treatment": treatment,
         "facts": facts,

@@ -1,0 +1,208 @@
+"""Inference for few treated clusters, after Conley and Taber (2011): the error is read off the untreated ones.
+
+The design is two-way least squares on clusters. An absorbing treatment changes only when a cohort starts, so that the
+periods between two such starts are one stretch, weighted by its length: the coefficient is that of all periods, and the
+serial dependence within a stretch does no harm. Each cluster counts once. A count enters as the logarithm of its rate
+over the stretch, so that the effect is a ratio as in the Poisson estimators; half an event is added to each count,
+which takes most of the logarithm's bias away and lets short stretches be empty (Haldane 1956, Annals of Human Genetics
+20). Where empty stretches make up more than a twentieth of all cluster-periods a logarithm says little, and the count
+enters as its rate per 100,000 people a year (or per period, where periods are neither months nor years). Other outcomes
+enter as means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
+from balanza.errors import Unsupported
+from balanza.estimators import _rates, _summary
+from balanza.kernels.conley_taber import Placebos, placebos
+
+SPEC = CheckSpec(
+    name="conley_taber",
+    title="Inference for few treated clusters (Conley and Taber)",
+    question="Is the effect larger than what untreated clusters show in the place of the treated?",
+    reference="Conley & Taber (2011), Review of Economics and Statistics 93(1); on clusters of unlike size Ferman &"
+    " Pinto (2019), Review of Economics and Statistics 101(3)",
+    treatments=frozenset({"binary"}),
+    families=frozenset({"gaussian", "poisson"}),
+)
+MOST_TREATED = 10
+LEAST_CONTROLS = 10
+MOST_EMPTY = 0.05
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Clusters x stretches: outcome and treatment; `length` in periods, `size` of each cluster, and the scale."""
+
+    outcome: np.ndarray
+    treatment: np.ndarray
+    length: np.ndarray
+    size: np.ndarray
+    scale: Literal["log", "level"]
+    what: str
+    left_out: int
+
+    @property
+    def treated(self) -> np.ndarray:
+        """Whether a cluster is ever treated, shape (n_clusters,)."""
+        return np.asarray(self.treatment.any(axis=1))
+
+
+def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
+    """Compare the two-way coefficient with those of the same paths in other clusters, and invert the comparison.
+
+    Parameters
+    ----------
+    study, panel, estimates : as in the contract
+        The treatment must be the same for all units of a cluster.
+    rng : Generator
+        Draws `study.draws` assignments where there are more than 2,000.
+
+    Returns
+    -------
+    CheckResult
+        `passed` is None: it informs. `table` has one row: the estimate on the stated scale with its interval (infinite
+        where there are too few clusters to refuse any effect) and p. `figure` holds the placebo coefficients.
+
+    Raises
+    ------
+    Unsupported
+        If treated clusters are many or untreated ones few, the treatment varies within a cluster, rows are missing, or
+        the study has covariates or several treatments.
+    """
+    import pandas as pd
+
+    _require(study, panel)
+    cells = _cells(study, panel, _cohorts(study, panel))
+    found = placebos(cells.outcome, cells.treatment, cells.length, study.draws, rng)
+    treated, p = cells.treated, found.p_value()
+    low, high = found.interval(study.level)
+    row: dict[str, Any] = {
+        "treatment": study.treatment.name,
+        "scale": cells.scale,
+        "value": found.value,
+        "low": low,
+        "high": high,
+        "p_value": p,
+        "n_treated_clusters": int(treated.sum()),
+        "n_control_clusters": int((~treated).sum()),
+        "n_assignments": len(found.coefficient),
+    }
+    values = row | {
+        "outcome": cells.what,
+        "level": study.level,
+        "relative_size": float(np.median(cells.size[treated]) / np.median(cells.size[~treated])),
+        "n_left_out": cells.left_out,
+    }
+    figure = pd.DataFrame({"treatment": study.treatment.name, "coefficient": found.coefficient[1:]})
+    return CheckResult(SPEC.name, None, _sentence(study, cells, found, values), values, pd.DataFrame([row]), figure)
+
+
+def _require(study: Study, panel: Panel) -> None:
+    if len(study.treatments) > 1:
+        raise Unsupported("takes one treatment", where=SPEC.name, cure="Read `randomization` instead")
+    if any(name != "graph" for name in study.covariates):
+        raise Unsupported(
+            "takes no covariates", where=SPEC.name, cure="Read `randomization`, or a study without covariates"
+        )
+    if not panel.balanced:
+        raise Unsupported(
+            "needs a row of each unit in each period", where=SPEC.name, cure="Fill the rows, or read `randomization`"
+        )
+
+
+def _cohorts(study: Study, panel: Panel) -> np.ndarray:
+    """First treated period of each cluster, shape (n_clusters,); n_periods for those untreated in the window."""
+    cohort = panel.by_unit(f"g_{study.treatment.name}")
+    cohort = np.where((cohort < 0) | (cohort >= panel.n_periods), panel.n_periods, cohort)
+    first, last = np.full(panel.n_clusters, panel.n_periods), np.zeros(panel.n_clusters, int)
+    np.minimum.at(first, panel.by_unit("cluster"), cohort)
+    np.maximum.at(last, panel.by_unit("cluster"), cohort)
+    if (first != last).any():
+        raise Unsupported(
+            f"{study.treatment.name} differs within a cluster", where=SPEC.name, cure="Cluster where it is assigned"
+        )
+    treated, controls = int(((first > 0) & (first < panel.n_periods)).sum()), int((first == panel.n_periods).sum())
+    if not 0 < treated <= MOST_TREATED or controls < LEAST_CONTROLS:
+        raise Unsupported(
+            f"is for 1 to {MOST_TREATED} treated clusters beside {LEAST_CONTROLS} or more untreated ones, not for"
+            f" {treated} beside {controls} ({study.cluster})",
+            where=SPEC.name,
+            cure="Read the clustered errors where treated clusters are many, and `randomization` otherwise",
+        )
+    return first
+
+
+def _cells(study: Study, panel: Panel, cohort: np.ndarray) -> _Cells:
+    """Clusters that are not treated from the first period on, summed over stretches between starts."""
+    keep = cohort > 0
+    starts = np.unique(cohort[keep & (cohort < panel.n_periods)])
+    stretch = np.searchsorted(starts, np.arange(panel.n_periods), side="right")
+    length = np.bincount(stretch).astype(float)
+    cluster, weight = panel.by_unit("cluster"), np.ones((panel.n_units, panel.n_periods))
+    if study.weights:
+        weight = panel.matrix("weight")
+
+    def summed(values: np.ndarray) -> np.ndarray:
+        out = np.zeros((panel.n_clusters, panel.n_periods))
+        np.add.at(out, cluster, values)
+        return out[keep]
+
+    outcome, at_risk = summed(weight * panel.matrix("outcome")), summed(weight)
+    if study.outcome.exposure:
+        at_risk = summed(weight * panel.matrix("exposure"))
+    values, scale, what = _outcome(study, panel, outcome, at_risk, stretch)
+    return _Cells(
+        outcome=values,
+        treatment=(np.arange(len(length)) > np.searchsorted(starts, cohort[keep])[:, None]).astype(float),
+        length=length,
+        size=at_risk.mean(axis=1),
+        scale=scale,
+        what=what,
+        left_out=int((~keep).sum()),
+    )
+
+
+def _outcome(
+    study: Study, panel: Panel, outcome: np.ndarray, at_risk: np.ndarray, stretch: np.ndarray
+) -> tuple[np.ndarray, Literal["log", "level"], str]:
+    """The outcome by stretch, its scale and its name: means, or for counts the logarithm of rates where it exists."""
+
+    def by_stretch(values: np.ndarray) -> np.ndarray:
+        return np.stack([values[:, stretch == code].sum(axis=1) for code in range(stretch.max() + 1)], axis=1)
+
+    if study.outcome.family == "gaussian":
+        return by_stretch(outcome / at_risk) / np.bincount(stretch), "level", study.outcome.column
+    count, length = by_stretch(outcome), np.bincount(stretch)
+    empty = float(((count == 0) @ length).mean() / length.sum())
+    rate = count / by_stretch(at_risk)
+    if empty <= MOST_EMPTY:
+        what = study.outcome.column + " per head" * bool(study.outcome.exposure) + ", in logs,"
+        return np.log((count + 0.5) / by_stretch(at_risk)), "log", what
+    if not study.outcome.exposure:
+        return rate, "level", study.outcome.column
+    return rate * _summary.PER_PEOPLE * (panel.periods_per_year or 1.0), "level", _rates.scale(study, panel)
+
+
+def _sentence(study: Study, cells: _Cells, found: Placebos, values: Mapping[str, Any]) -> str:
+    def shown(value: float) -> str:
+        return f"{100 * np.expm1(value):+.1f} %" if cells.scale == "log" else f"{value:.4g}"
+
+    low, high = values["low"], values["high"]
+    ends = " to ".join(shown(end) if np.isfinite(end) else "no bound" for end in (low, high))
+    how = "all" if found.exhaustive else "drawn at random"
+    left_out = f" {cells.left_out} cluster(s) treated from the first period on are left out." if cells.left_out else ""
+    return (
+        f"With {values['n_treated_clusters']} treated clusters ({study.cluster}) and"
+        f" {values['n_control_clusters']} untreated ones, the two-way effect on {cells.what} is {shown(found.value)};"
+        f" against {values['n_assignments'] - 1} placebo assignments ({how}) its {100 * study.level:.0f} % interval is"
+        f" {ends}, p = {values['p_value']:.3f}. This takes clusters to vary alike, and the median treated one has"
+        f" {values['relative_size']:.2g} times the size of the median untreated one.{left_out}"
+    )
