@@ -73,6 +73,7 @@ class _Treatment(_Strict):
     unit: str = ""
     start: str | int | None = None
     dose: Literal["mean_post", "current"] | None = None
+    node: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> _Treatment:
@@ -257,7 +258,7 @@ def load_study(path: str | Path, level: float = 0.95, draws: int = 999) -> Study
 
 def _treatment(name: str, item: _Treatment) -> Treatment:
     dose = item.dose or ("mean_post" if item.kind == "dose" and item.start is not None else "current")
-    return Treatment(name, item.kind, item.column, item.first_treated, item.per, item.unit, item.start, dose)
+    return Treatment(name, item.kind, item.column, item.first_treated, item.per, item.unit, item.start, dose, item.node)
 
 
 def unit_of(rows: str) -> str:
