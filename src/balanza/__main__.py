@@ -19,6 +19,7 @@ World = Annotated[str, typer.Option(help="Name of the world, for the record.")]
 Seed = Annotated[int, typer.Option(help="Seed of the run.")]
 Level = Annotated[float, typer.Option(help="Confidence level.")]
 Draws = Annotated[int, typer.Option(help="Draws of randomization and bootstrap.")]
+Identification = Annotated[Path | None, typer.Option(help="What `identify` wrote on the study's graph.")]
 
 
 @app.command()
@@ -80,16 +81,29 @@ def panel(
 
 
 @app.command()
+def identify(
+    study: StudyFile,
+    out: Out,
+    graph: Annotated[Path | None, typer.Option(help="Another graph than the study's own.")] = None,
+) -> None:
+    """Ask the causal graph of a study what it identifies."""
+    from balanza.verbs import identify
+
+    identify.run(study, out, graph)
+
+
+@app.command()
 def prepare(
     study: StudyFile,
     panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
     out: Out,
     design: Annotated[Path, typer.Option(help="Where the facts of the design go.")],
+    identification: Identification = None,
 ) -> None:
     """Select and check the rows of a study."""
     from balanza.verbs import prepare
 
-    prepare.run(study, panel, out, design)
+    prepare.run(study, panel, out, design, identification)
 
 
 @app.command()
@@ -101,11 +115,12 @@ def estimate(
     world: World = "own panel",
     seed: Seed = 20190701,
     level: Level = 0.95,
+    identification: Identification = None,
 ) -> None:
     """Run one estimator on one study."""
     from balanza.verbs import estimate
 
-    estimate.run(study, estimator, out, rows, world, seed, level)
+    estimate.run(study, estimator, out, rows, world, seed, level, identification)
 
 
 @app.command()
@@ -119,11 +134,12 @@ def check(
     seed: Seed = 20190701,
     level: Level = 0.95,
     draws: Draws = 999,
+    identification: Identification = None,
 ) -> None:
     """Run one check on the estimates of a study."""
     from balanza.verbs import check as verb
 
-    verb.run(study, check, estimates, out, rows, world, seed, level, draws)
+    verb.run(study, check, estimates, out, rows, world, seed, level, draws, identification)
 
 
 @app.command()

@@ -70,7 +70,11 @@ class Treatment:
 
 @dataclass(frozen=True)
 class Study:
-    """A question, as its file states it. `digest` is the sha256 of that file."""
+    """A question, as its file states it. `digest` is the sha256 of that file.
+
+    `baseline` are those of the covariates that enter by their value before treatment (`balanza.baseline`), and
+    `overrides` the reasons to adjust for covariates that the graph forbids.
+    """
 
     name: str
     title: str
@@ -83,7 +87,9 @@ class Study:
     period: str = "period"
     estimand: str = ""
     covariates: tuple[str, ...] = ()
+    baseline: tuple[str, ...] = ()
     graph: str | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     moderators: tuple[str, ...] = ()
     instruments: tuple[str, ...] = ()

@@ -93,12 +93,17 @@ def test_what_is_forbidden_comes_with_its_kind_and_reason() -> None:
 def test_assumptions_tell_what_the_study_holds_fixed() -> None:
     (plain,) = identify(study(PROGRAMMES), SECURITY, STATE)["arms"]
     (adjusted,) = identify(study(PROGRAMMES, covariates=("graph",)), SECURITY, STATE)["arms"]
-    assert "Held fixed: POP (population)." not in plain["assumptions"]
+    (named,) = identify(study(PROGRAMMES, covariates=("population",)), SECURITY, STATE)["arms"]
+    assert not any(text.startswith("Held fixed") for text in plain["assumptions"])
+    assert "Held fixed: POP (population)." in named["assumptions"]
     assert any(
         text.startswith("Not held fixed, but settled before treatment: POP (population)")
         for text in plain["assumptions"]
     )
-    assert "Held fixed: POP (population)." in adjusted["assumptions"]
+    by_value = (
+        "Held fixed by their values before treatment, with an effect of their own in each period: POP (population)."
+    )
+    assert by_value in adjusted["assumptions"]
     assert any("Period effects absorb BUDGET and TIME" in text for text in adjusted["assumptions"])
 
 

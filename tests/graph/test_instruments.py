@@ -7,7 +7,7 @@ from tests.graph.test_adjustment import question
 
 from balanza.graph.adjustment import Effect
 from balanza.graph.dag import Dag
-from balanza.graph.other_ways import MOST_GIVEN, MOST_MEDIATORS, front_doors, instruments, is_instrument
+from balanza.graph.instruments import MOST_GIVEN, MOST_MEDIATORS, front_doors, instruments, is_instrument
 
 
 def naive_instrument(graph: nx.DiGraph, treatment: str, outcome: str, node: str, given: set[str]) -> bool:

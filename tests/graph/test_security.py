@@ -9,8 +9,8 @@ import pytest
 
 from balanza.graph.adjustment import Effect
 from balanza.graph.dag import Dag
+from balanza.graph.instruments import front_doors, instruments, is_instrument
 from balanza.graph.load import load
-from balanza.graph.other_ways import front_doors, instruments, is_instrument
 from balanza.panel.codebook import load_codebook
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,7 +3,7 @@
 `identify` answers as plain values, which the verb writes as identification.json:
 
     study, study_digest   the study and the sha256 of its file
-    graph, graph_title, graph_digest
+    graph, graph_title, graph_digest    its file's name without the ending, its title, the sha256 of the file
     rows                  the study's rows, which decide the columns that measure a node
     outcome               {node, column, measures, around}: the latent that it measures, if the graph names one, and a
                           causal path from a treatment that reaches the outcome without passing it ("" where none does)
@@ -45,8 +45,8 @@ from balanza.errors import GraphError
 from balanza.graph import sentences
 from balanza.graph.adjustment import Effect
 from balanza.graph.dag import Dag, bits
+from balanza.graph.instruments import front_doors, instruments
 from balanza.graph.model import CausalGraph
-from balanza.graph.other_ways import front_doors, instruments
 
 LIMIT = 50
 _ABSORBED, _MEASURED, _UNMEASURED = 1, 1_000, 1_000_000
@@ -158,7 +158,7 @@ def identify(
     return {
         "study": study.name,
         "study_digest": study.digest,
-        "graph": study.graph,
+        "graph": graph.name,
         "graph_title": graph.title,
         "graph_digest": graph.digest,
         "rows": study.rows,

@@ -126,7 +126,7 @@ def assumptions(
     """
     dag = effect.dag
     found = [
-        f"The graph {study.graph} is right: where none of its {len(graph.edges)} arrows joins two of its"
+        f"The graph {graph.name} is right: where none of its {len(graph.edges)} arrows joins two of its"
         f" {len(graph.nodes)} nodes there is no direct effect, and no common cause is missing.",
         *_on_the_outcome(graph, effect),
     ]
@@ -139,7 +139,9 @@ def assumptions(
     found += _on_absorbed(graph, nodes)
     held = _held(study, nodes, columns, graph)
     if held:
-        found.append(f"Held fixed: {_and([f'{name} ({columns[name]})' for name in held])}.")
+        how = " by their values before treatment, with an effect of their own in each period"
+        how = how if study.covariates == ("graph",) else ""
+        found.append(f"Held fixed{how}: {_and(_with_columns(held, columns))}.")
     found += [
         f"{columns[name]} stands for {name}, which is latent: what it misses of {name} stays open."
         for name in held
