@@ -152,6 +152,17 @@ def test_an_instrument_stays_out_unless_that_costs_a_measurement() -> None:
     assert [given["nodes"] for given in one["adjustment_sets"]] == [("A",), ("B",)]
 
 
+def test_a_latent_that_unit_effects_absorb_is_adjusted_for_without_a_column() -> None:
+    """What difference-in-differences rests on: a fixed confounder with a fixed effect need not be measured."""
+    graph = toy({"L": "latent", "X": "observed", "Y": "observed"}, [("L", "X"), ("L", "Y"), ("X", "Y")], X="x", Y="y")
+    fixed = replace(graph, nodes={**graph.nodes, "L": replace(graph.nodes["L"], absorbed="unit effects")})
+    asked = study(Treatment("x", "dose", "x"), outcome="y")
+    assert not identify(asked, graph)["arms"][0]["identified"]
+    (arm,) = identify(asked, fixed)["arms"]
+    assert arm["chosen"] == {"nodes": ("L",), "columns": [], "unmeasured": [], "absorbed": ["L"], "minimal": True}
+    assert "Unit effects absorb L: what L does in each unit does not change over the window." in arm["assumptions"]
+
+
 def test_the_number_of_sets_is_cut_and_said() -> None:
     """Four back doors, each closed by A or by its five causes: 2 to the 4 sets; A is no instrument given at most 4."""
     nodes, edges = dict.fromkeys("XY", "observed"), [("X", "Y")]

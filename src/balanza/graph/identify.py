@@ -15,7 +15,7 @@ An arm (or the joint answer) has
 
     treatment, node, column       in words; the joint answer joins names by "and", and has no column
     treatments, nodes             the same as lists
-    identified, reason            whether a set of observed nodes adjusts; a sentence
+    identified, reason            whether a set of observed or absorbed nodes adjusts; a sentence
     adjustment_sets               up to `limit` sets {nodes, columns, unmeasured, absorbed, minimal}, the cheapest
                                   first: `columns` measure some nodes in the study's rows, unit or period effects
                                   absorb others, and the rest is observed in principle and unmeasured here
@@ -85,14 +85,10 @@ class _Question:
     def cost(self, mask: int) -> int:
         """Unmeasured nodes weigh more than any number of columns, columns more than what effects absorb."""
         names = [self.dag.names[index] for index in bits(mask)]
-        return sum(
-            _ABSORBED
-            if name in self.measurement.absorbed
-            else _MEASURED
-            if name in self.measurement.columns
-            else _UNMEASURED
-            for name in names
-        )
+        n_absorbed = sum(name in self.measurement.absorbed for name in names)
+        n_measured = sum(name in self.measurement.columns and name not in self.measurement.absorbed for name in names)
+        n_unmeasured = len(names) - n_absorbed - n_measured
+        return _ABSORBED * n_absorbed + _MEASURED * n_measured + _UNMEASURED * n_unmeasured
 
     def n_unmeasured(self, mask: int) -> int:
         """Nodes that neither a column measures nor an effect absorbs."""
@@ -223,7 +219,8 @@ def _mask(found: list[tuple[int, int]]) -> int:
 
 
 def _observed(graph: CausalGraph, dag: Dag) -> int:
-    return dag.mask(name for name, node in graph.nodes.items() if node.observed)
+    """Nodes that may be adjusted for: observed ones, and latents that unit or period effects absorb."""
+    return dag.mask(name for name, node in graph.nodes.items() if node.observed or node.absorbed)
 
 
 def _answer(question: _Question, found: list[tuple[int, int]], left_out: int) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def forbidden(
             path = effect.back_door.written(effect.open_path(sets[0] | node))
             kind, why = "collider", f"is a collider: beside the chosen set it opens {path}"
         if kind:
-            found.append({"node": name, "column": graph.nodes[name].column, "kind": kind, "reason": f"{name} {why}."})
+            column = graph.nodes[name].column or graph.nodes[name].proxy
+            found.append({"node": name, "column": column, "kind": kind, "reason": f"{name} {why}."})
     return found
 
 
@@ -133,7 +134,7 @@ def assumptions(
     if chosen is None:
         return [*found, verdict]
     nodes = dag.members(chosen)
-    latent = [name for name in nodes if name in graph.latent]
+    latent = [name for name in nodes if name in graph.latent and not graph.nodes[name].absorbed]
     if latent:
         found.append(verdict)
     found += _on_absorbed(graph, nodes)
