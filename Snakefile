@@ -16,6 +16,7 @@ rule all:
 
 include: "workflow/rules/acquire.smk"
 include: "workflow/rules/panel.smk"
+include: "workflow/rules/graph.smk"
 include: "workflow/rules/estimate.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/compare.smk"

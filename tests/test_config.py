@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from balanza.config import RunConfig, load_config, load_studies, load_study
+from balanza.config import RunConfig, graph_file, load_config, load_studies, load_study
 from balanza.errors import ConfigError
 from balanza.registry import require_known
 
@@ -38,6 +38,7 @@ def test_the_studies_are_there() -> None:
         "guard_regions",
         "operations",
         "prevention",
+        "prevention_adjusted",
         "surges",
         "transfers",
         "versus",
@@ -123,6 +124,9 @@ def test_unknown_config_key_is_refused_with_the_nearest_legal_key() -> None:
         ({"treatments": {"a": {"kind": "dose", "column": "d"}}}, "either `treatment` or `treatments`"),
         ({"treatment": {"kind": "dose", "column": "d", "dose": "mean_post"}}, "needs `start`"),
         ({"covariates": "graph"}, "needs `graph`"),
+        ({"graph": "absent.dot"}, r"toy\.yaml: there is no graph 'absent\.dot'\. Put it at .*graphs"),
+        ({"overrides": {"x": "because"}}, "`overrides` names 'x', which `covariates` does not list"),
+        ({"covariates": ["x"], "overrides": {"x": " "}}, "gives no reason for 'x'"),
         ({"event_bins": 0}, "event_bins"),
         ({"name": "../evil"}, "name"),
     ],
@@ -130,6 +134,17 @@ def test_unknown_config_key_is_refused_with_the_nearest_legal_key() -> None:
 def test_contradictions_are_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_study(write(tmp_path, **changes))
+
+
+def test_a_graph_is_found_beside_the_study_or_in_the_folder_of_graphs(tmp_path: Path) -> None:
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "graphs").mkdir()
+    study = write(tmp_path / "studies", graph="toy.dot")
+    (tmp_path / "graphs" / "toy.dot").touch()
+    assert graph_file(study, "toy.dot") == tmp_path / "graphs" / "toy.dot"
+    (tmp_path / "studies" / "toy.dot").touch()
+    assert graph_file(study, "toy.dot") == tmp_path / "studies" / "toy.dot"
+    assert load_study(study).graph == "toy.dot"
 
 
 def test_missing_file_and_broken_yaml_are_named(tmp_path: Path) -> None:

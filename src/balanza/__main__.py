@@ -20,6 +20,7 @@ World = Annotated[str, typer.Option(help="Name of the world, for the record.")]
 Seed = Annotated[int, typer.Option(help="Seed of the run.")]
 Level = Annotated[float, typer.Option(help="Confidence level.")]
 Draws = Annotated[int, typer.Option(help="Draws of randomization and bootstrap.")]
+Identification = Annotated[Path | None, typer.Option(help="What `identify` wrote on the study's graph.")]
 RecordRefusals = Annotated[
     bool, typer.Option("--record-refusals", help="Declining or failing is a result too: exit with 0, as in a workflow.")
 ]
@@ -100,16 +101,29 @@ def panel(
 
 
 @app.command()
+def identify(
+    study: StudyFile,
+    out: Out,
+    graph: Annotated[Path | None, typer.Option(help="Another graph than the study's own.")] = None,
+) -> None:
+    """Ask the causal graph of a study what it identifies."""
+    from balanza.verbs import identify
+
+    identify.run(study, out, graph)
+
+
+@app.command()
 def prepare(
     study: StudyFile,
     panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
     out: Out,
     design: Annotated[Path, typer.Option(help="Where the facts of the design go.")],
+    identification: Identification = None,
 ) -> None:
     """Select and check the rows of a study."""
     from balanza.verbs import prepare
 
-    prepare.run(study, panel, out, design)
+    prepare.run(study, panel, out, design, identification)
     wrote(out)
 
 
@@ -123,13 +137,14 @@ def estimate(
     seed: Seed = 20190701,
     level: Level = 0.95,
     record_refusals: RecordRefusals = False,
+    identification: Identification = None,
 ) -> None:
     """Run one estimator on one study."""
     from balanza.config import load_study
     from balanza.results import file_names
     from balanza.verbs import estimate
 
-    status = estimate.run(study, estimator, out, rows, world, seed, level)
+    status = estimate.run(study, estimator, out, rows, world, seed, level, identification)
     wrote(*(out / f"{stem}.json" for stem in file_names(estimator, load_study(study)).values()))
     _end(status, record_refusals)
 
@@ -146,11 +161,12 @@ def check(
     level: Level = 0.95,
     draws: Draws = 999,
     record_refusals: RecordRefusals = False,
+    identification: Identification = None,
 ) -> None:
     """Run one check on the estimates of a study."""
     from balanza.verbs import check as verb
 
-    status = verb.run(study, check, estimates, out, rows, world, seed, level, draws)
+    status = verb.run(study, check, estimates, out, rows, world, seed, level, draws, identification)
     wrote(out / f"{check}.json")
     _end(status, record_refusals)
 

@@ -89,6 +89,7 @@ class _Treatment(_Strict):
     unit: str = ""
     start: str | int | None = None
     dose: Literal["mean_post", "current"] | None = None
+    node: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> _Treatment:
@@ -116,6 +117,7 @@ class StudyFile(_Strict):
     estimand: str = ""
     covariates: list[str] | Literal["graph"] = []
     graph: str | None = None
+    overrides: dict[str, str] = {}
     families: dict[str, list[str]] = {}
     moderators: list[str] = []
     instruments: list[str] = []
@@ -136,6 +138,16 @@ class StudyFile(_Strict):
     def _one_way_to_name_treatments(self) -> StudyFile:
         if (self.treatment is None) == (self.treatments is None):
             raise ValueError("give either `treatment` or `treatments`")
+        return self
+
+    @model_validator(mode="after")
+    def _overrides_are_of_covariates(self) -> StudyFile:
+        named = [] if self.covariates == "graph" else self.covariates
+        for column, words in self.overrides.items():
+            if column not in named:
+                raise ValueError(f"`overrides` names {column!r}, which `covariates` does not list")
+            if not words.strip():
+                raise ValueError(f"`overrides` gives no reason for {column!r}")
         return self
 
 
@@ -212,12 +224,32 @@ def load_study_file(path: str | Path) -> StudyFile:
     Raises
     ------
     ConfigError
-        On an unknown key (with the nearest legal one), a missing key or an illegal value.
+        On an unknown key (with the nearest legal one), a missing key, an illegal value, or a graph without a file.
     """
     try:
-        return StudyFile.model_validate(read_yaml(path))
+        file = StudyFile.model_validate(read_yaml(path))
     except ValidationError as error:
         raise _first_problem(error, StudyFile, str(path)) from None
+    if file.graph is not None:
+        graph_file(path, file.graph)
+    return file
+
+
+def graph_file(study_file: str | Path, graph: str) -> Path:
+    """The file of a study's graph: beside the study, or in the folder `graphs` beside the folder of the studies.
+
+    Raises
+    ------
+    ConfigError
+        If it is in neither place.
+    """
+    folder = Path(study_file).parent
+    places = [folder / graph, folder.parent / "graphs" / graph]
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        cure = f"Put it at {places[0]} or at {places[1]}"
+        raise ConfigError(f"there is no graph {graph!r}", where=str(study_file), cure=cure)
+    return found
 
 
 def load_studies(folder: Path, wanted: Literal["all"] | list[str], level: float, draws: int) -> dict[str, Study]:
@@ -294,6 +326,7 @@ def load_study(path: str | Path, level: float = 0.95, draws: int = 999) -> Study
         estimand=file.estimand,
         covariates=("graph",) if file.covariates == "graph" else tuple(file.covariates),
         graph=file.graph,
+        overrides=file.overrides,
         families={name: tuple(columns) for name, columns in file.families.items()},
         moderators=tuple(file.moderators),
         instruments=tuple(file.instruments),
@@ -316,7 +349,7 @@ def load_study(path: str | Path, level: float = 0.95, draws: int = 999) -> Study
 
 def _treatment(name: str, item: _Treatment) -> Treatment:
     dose = item.dose or ("mean_post" if item.kind == "dose" and item.start is not None else "current")
-    return Treatment(name, item.kind, item.column, item.first_treated, item.per, item.unit, item.start, dose)
+    return Treatment(name, item.kind, item.column, item.first_treated, item.per, item.unit, item.start, dose, item.node)
 
 
 def unit_of(rows: str) -> str:

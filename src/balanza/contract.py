@@ -53,7 +53,8 @@ class Treatment:
     `binary` is absorbing and comes with the first treated period; `reversible` is a 0/1 column that may
     switch off; `dose` is a number per unit and period. With `dose="mean_post"` the dose of a unit is its
     mean from `start` on, and the treatment is that mean times (period >= start); with `dose="current"` it
-    is the column itself. Effects are stated per `per` units of the column.
+    is the column itself. Effects are stated per `per` units of the column. `node` is the node of the causal graph that
+    it stands for, where the graph does not name its column.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Treatment:
     unit: str = ""
     start: str | int | None = None
     dose: Literal["mean_post", "current"] = "current"
+    node: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Study:
     """A question, as its file states it. `digest` is the sha256 of that file.
 
     `needs` is the key of the run that names a user's file, without which the study waits.
+    `baseline` are those of the covariates that enter by their value before treatment (`balanza.baseline`), and
+    `overrides` the reasons to adjust for covariates that the graph forbids.
     """
 
     name: str
@@ -84,7 +88,9 @@ class Study:
     period: str = "period"
     estimand: str = ""
     covariates: tuple[str, ...] = ()
+    baseline: tuple[str, ...] = ()
     graph: str | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     moderators: tuple[str, ...] = ()
     instruments: tuple[str, ...] = ()

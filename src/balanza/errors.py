@@ -32,6 +32,10 @@ class ConfigError(BalanzaError):
     """A configuration or study file is not usable."""
 
 
+class GraphError(BalanzaError):
+    """A causal graph is not usable, or cannot serve the study that names it."""
+
+
 class PanelError(BalanzaError):
     """A panel cannot be built, or cannot serve the study that asks for it."""
 

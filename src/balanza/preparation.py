@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from balanza import periods
+from balanza.baseline import baseline_values
 from balanza.config import load_study_file
 from balanza.contract import Panel, Study, Treatment
 from balanza.errors import PanelError
@@ -110,8 +112,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     Returns
     -------
     Panel
-        Sorted by unit and period, with outcome, exposure, weight, cluster, treatments, covariates and the columns that
-        options named `..._column` ask for.
+        Sorted by unit and period, with outcome, exposure, weight, cluster, treatments, covariates (those of
+        `study.baseline` by their value before treatment) and the columns that options named `..._column` ask for.
 
     Raises
     ------
@@ -123,7 +125,9 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     monthly = periods.is_monthly(table[study.period]) or table[study.period].dtype.kind not in "iuf"
     time = periods.ordinals(table[study.period], f"{where}, column {study.period}")
     inside = _window(study, time, monthly, where)
+    baseline = baseline_values(study, table, time, inside, monthly, where)
     complete = _complete(study, table)
+    complete |= {f"{name} before treatment": np.isnan(values) for name, values in baseline.items()}
     dropped = {"outside the window": int((~inside).sum())}
     dropped |= {f"{column} missing": int((inside & gone).sum()) for column, gone in complete.items()}
     keep = inside & ~np.logical_or.reduce([np.zeros(len(table), bool), *complete.values()])
@@ -141,7 +145,7 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
         frame["weight"] = _numbers(rows, study.weights, where, above=0.0)
     frame["cluster"], cluster_labels = _clusters(rows, study.cluster, unit_codes, where)
     for name in _passed_on(study):
-        frame[name] = _numbers(rows, name, where)
+        frame[name] = baseline[name][keep] if name in baseline else _numbers(rows, name, where)
     start: dict[str, int] = {}
     for treatment in study.treatments:
         start.update(_add_treatment(frame, rows, treatment, _Axis(span, monthly), unit_labels, where))
@@ -198,7 +202,8 @@ def _complete(study: Study, table: pd.DataFrame) -> dict[str, np.ndarray]:
     if study.missing == "refuse":
         return {}
     cohorts = {t.first_treated for t in study.treatments if isinstance(t.first_treated, str)}
-    return {name: table[name].isna().to_numpy() for name in columns_of(study) if name not in cohorts}
+    needed = columns_of(replace(study, covariates=tuple(sorted(set(study.covariates) - set(study.baseline)))))
+    return {name: table[name].isna().to_numpy() for name in needed if name not in cohorts}
 
 
 def _nothing_left(study: Study, inside: np.ndarray, complete: Mapping[str, np.ndarray], where: str) -> PanelError:

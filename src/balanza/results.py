@@ -41,6 +41,7 @@ KEYS = (
     "percent_change",
     "rate_change",
     "warnings",
+    "graph_assumptions",
     "status",
     "reason",
 )
@@ -66,10 +67,11 @@ def write_estimate(folder: Path, stem: str, estimate: Estimate, meta: Mapping[st
     estimate : Estimate
         What the estimator returned.
     meta : mapping
-        What the run knows: study, world, outcome, estimator, level, seed, code_digest, data_digest, seconds.
+        What the run knows: study, world, outcome, estimator, level, seed, code_digest, data_digest, seconds,
+        graph_assumptions.
     """
     own = {item.name: getattr(estimate, item.name) for item in fields(estimate) if item.name not in FRAMES}
-    values = {**meta, **own, "status": "ran", "reason": None}
+    values = {"graph_assumptions": [], **meta, **own, "status": "ran", "reason": None}
     rows = estimate.rows if estimate.rows is not None else pd.DataFrame(columns=list(ROW_COLUMNS))
     write_parquet(folder / f"{stem}.parquet", rows[list(ROW_COLUMNS)])
     covariance = estimate.covariance if estimate.covariance is not None else pd.DataFrame()
@@ -81,7 +83,7 @@ def write_no_estimate(
     folder: Path, stem: str, treatment: str, status: str, reason: str, meta: Mapping[str, Any]
 ) -> None:
     """Write that an estimator declined or failed: all keys are there, the numbers are null, the reason is given."""
-    values: dict[str, Any] = dict.fromkeys(KEYS) | dict(meta)
+    values: dict[str, Any] = dict.fromkeys(KEYS) | {"graph_assumptions": []} | dict(meta)
     values |= {"treatment": treatment, "warnings": [], "status": status, "reason": reason}
     write_parquet(folder / f"{stem}.parquet", pd.DataFrame(columns=list(ROW_COLUMNS)))
     write_parquet(folder / f"{stem}.covariance.parquet", pd.DataFrame())

@@ -27,6 +27,19 @@ def test_marginalization_is_the_mean_of_a_units_people(places: Geography) -> Non
     assert np.isnan(out.loc["01002", "marginalization"])
 
 
+def test_marginalization_of_a_state_is_the_mean_of_its_people() -> None:
+    table = pd.DataFrame(
+        {
+            "source": ["marginalization_2010"] * 4 + ["marginalization_2020"],
+            "cvegeo": ["01001", "01003", "01004", "02001", "01001"],
+            "population": [300, 100, 50, 10, 999],
+            "index_normalised": [0.8, 0.4, np.nan, 0.5, 0.1],
+        }
+    )
+    out = context.marginalization_by_state(table).set_index("state")["marginalization"]
+    assert out.to_dict() == pytest.approx({"01": 0.7, "02": 0.5})  # (300 * .8 + 100 * .4) / 400
+
+
 def test_presence_counts_named_organisations_once_a_year_and_is_frozen(places: Geography, quality: Quality) -> None:
     rows = [
         ("01001", "2017-02-01", "Los Zetas"),

@@ -189,6 +189,7 @@ def test_every_flavour_states_its_truth(flavour: Flavour) -> None:
         np.sign(truth["guard"]["treatment"]["value"]) == np.sign(truth["guard_regions"]["treatment"]["value"]) == sign
     )
     assert truth["versus"] == {"guard": truth["guard"]["treatment"], "prevention": truth["prevention"]["treatment"]}
+    assert truth["prevention_adjusted"] == truth["prevention"]
     if flavour in ("null", "reporting"):
         assert not any(values.values())
     assert (truth["recording"]["value"] != 0) == (flavour == "reporting")

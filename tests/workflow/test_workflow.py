@@ -29,7 +29,7 @@ def test_a_run_makes_the_report_and_everything_it_links_to(project: Project) -> 
 
 def test_every_page_is_stamped_synthetic_with_flavour_and_selection(project: Project) -> None:
     pages = sorted((project.folder / "results" / "synthetic").glob("*.html"))
-    assert len(pages) == 10
+    assert len(pages) == 11
     for page in pages:
         assert "SYNTHETIC" in page.read_text()
         assert "beneficial" in page.read_text()
@@ -64,14 +64,50 @@ def test_editing_one_estimator_reruns_its_jobs_and_those_that_read_them(project:
     assert set(planned) == {"all", "estimate", "estimate_guard_and_prevention", "check", "compare", "report"} & set(
         planned
     )
-    assert 0 < planned["estimate"] < 7
+    assert 0 < planned["estimate"] < 8
     assert "tidy" not in planned
+
+
+def test_editing_what_reads_the_graph_reruns_its_answers_and_those_that_read_them(project: Project) -> None:
+    path = project.folder / "src" / "balanza" / "graph" / "instruments.py"
+    text = path.read_text()
+    try:
+        path.write_text(text + "\n# an edit\n")
+        planned = project.planned()
+    finally:
+        path.write_text(text)
+    assert planned["identify"] == 9
+    assert not {"tidy", "panel"} & set(planned)
+
+
+def test_every_study_with_a_graph_has_its_answer_and_its_assumptions(project: Project) -> None:
+    folder = project.folder / "results" / "synthetic" / "studies"
+    found = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/identification.json")}
+    assert len(found) == 9
+    assert found["versus"]["joint"]["nodes"] == ["GN", "SOCPROG"]
+    estimate = json.loads((folder / "prevention_adjusted" / "estimates" / "poisson.json").read_text())
+    assert estimate["status"] == "ran"
+    assert estimate["graph_assumptions"] == found["prevention_adjusted"]["arms"][0]["assumptions"]
+    design = json.loads((folder / "prevention_adjusted" / "design.json").read_text())
+    assert design["baseline"] == found["prevention_adjusted"]["arms"][0]["chosen"]["columns"]
+    assert design["baseline"] == ["population", "marginalization"]
 
 
 def test_every_rule_says_what_it_does(project: Project) -> None:
     lines = [line for line in project.snakemake("--list-rules").stdout.splitlines() if line]
     described = dict(re.fullmatch(r"(\w+) \((.+)\)", line).groups() for line in lines)
-    assert {"all", "synthesise", "tidy", "panel", "prepare", "estimate", "check", "compare", "report"} <= set(described)
+    assert {
+        "all",
+        "synthesise",
+        "tidy",
+        "panel",
+        "identify",
+        "prepare",
+        "estimate",
+        "check",
+        "compare",
+        "report",
+    } <= set(described)
     assert all(text.endswith(".") for text in described.values())
 
 

@@ -8,6 +8,7 @@ rule check:
         estimates=estimates_of,
         rows=f"{RESULTS}/studies/{{study}}/rows.parquet",
         study=study_file,
+        identification=identification_of,
         code=lambda wildcards: code(
             "balanza.verbs.check", *own_modules("checks", wildcards.check)
         ),
@@ -18,10 +19,11 @@ rule check:
     benchmark:
         f"{RESULTS}/benchmarks/{{study}}/{{check}}.tsv"
     params:
+        identification=identification_option,
         options=f"--world {WORLD} --seed {RUN.seed} --level {RUN.level} --draws {RUN.draws}",
     message:
         "Checking {wildcards.study}: {wildcards.check}"
     shell:
         "{PYTHON} check --study {input.study} --check {wildcards.check} --rows {input.rows}"
         " --estimates {RESULTS}/studies/{wildcards.study}/estimates --out {RESULTS}/studies/{wildcards.study}/checks"
-        " {params.options} --record-refusals &> {log}"
+        " {params.options} {params.identification} --record-refusals &> {log}"

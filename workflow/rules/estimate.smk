@@ -1,9 +1,9 @@
-# Needs: results/<world>/panel/*.parquet, config/studies/<study>.yaml.
+# Needs: results/<world>/panel/*.parquet, config/studies/<study>.yaml, and of a study with a graph identification.json.
 # Makes: results/<world>/studies/<study>/{rows.parquet,design.json,estimates/<estimator>*}.
 ESTIMATE = (
     "{PYTHON} estimate --study {input.study} --estimator {wildcards.estimator} --rows {input.rows}"
     f" --out {RESULTS}/studies/{{wildcards.study}}/estimates"
-    f" --world {WORLD} --seed {RUN.seed} --level {RUN.level} --record-refusals &> {{log}}"
+    f" --world {WORLD} --seed {RUN.seed} --level {RUN.level} {{params.identification}} --record-refusals &> {{log}}"
 )
 
 
@@ -13,17 +13,20 @@ rule prepare:
         panels=expand(f"{RESULTS}/panel/{{panel}}.parquet", panel=PANELS),
         study=study_file,
         own=own_panel,
+        identification=identification_of,
         code=code("balanza.verbs.prepare"),
     output:
         rows=f"{RESULTS}/studies/{{study}}/rows.parquet",
         design=f"{RESULTS}/studies/{{study}}/design.json",
     log:
         f"{RESULTS}/logs/{{study}}/prepare.log",
+    params:
+        identification=identification_option,
     message:
         "Preparing study {wildcards.study}"
     shell:
         "{PYTHON} prepare --study {input.study} --panel {RESULTS}/panel"
-        " --out {output.rows} --design {output.design} &> {log}"
+        " --out {output.rows} --design {output.design} {params.identification} &> {log}"
 
 
 # One rule for each way to name the files: studies with one treatment, and each study with several.
@@ -38,6 +41,7 @@ for TREATMENTS in dict.fromkeys(
         input:
             rows=f"{RESULTS}/studies/{{study}}/rows.parquet",
             study=study_file,
+            identification=identification_of,
             code=estimator_code,
         output:
             expand(
@@ -55,6 +59,8 @@ for TREATMENTS in dict.fromkeys(
                 for n, s in STUDIES.items()
                 if tuple(file_names("", s).values()) == TREATMENTS
             ),
+        params:
+            identification=identification_option,
         message:
             "Estimating {wildcards.study} by {wildcards.estimator}"
         shell:

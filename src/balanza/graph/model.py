@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from balanza.graph.dag import Dag
+
 if TYPE_CHECKING:
     import networkx as nx
 
@@ -15,7 +17,9 @@ class Node:
     """A variable. `observed`: it can be measured in principle; `column`: the panel column that measures it here.
 
     `theme` colours it, `time` orders it from left to right (the earliest first in `CausalGraph.times`), and `line` is
-    where the file states it.
+    where the file states it. `proxy` is a column that stands for a latent imperfectly, `absorbed` the effects of a
+    panel (unit effects, period effects) that take up what it does, `measures` the latent of which it is a measurement,
+    `threat` why it may fail as an instrument, and `note` how far it is measured.
     """
 
     name: str
@@ -25,6 +29,11 @@ class Node:
     observed: bool
     column: str | None = None
     line: int = 0
+    proxy: str | None = None
+    absorbed: str | None = None
+    measures: str | None = None
+    threat: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,10 @@ class CausalGraph:
     def node_of(self, column: str) -> str | None:
         """The node that a panel column measures, if any."""
         return next((name for name, node in self.nodes.items() if node.column == column), None)
+
+    def dag(self) -> Dag:
+        """The bare graph as bit masks."""
+        return Dag.of(tuple(self.nodes), [(edge.cause, edge.effect) for edge in self.edges])
 
     def digraph(self) -> nx.DiGraph:
         """The bare graph, nodes and edges in the order of the file."""

@@ -192,6 +192,7 @@ def _surroundings(
     index = tables.optional("marginalization")
     if index is not None:
         parts.municipal.append(context.marginalization(index, places))
+        parts.state.append(context.marginalization_by_state(index))
     actors = tables.optional("criminal_presence")
     if actors is not None:
         years = range(months[0].year, months[-1].year + 1)

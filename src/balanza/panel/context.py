@@ -41,12 +41,36 @@ def marginalization(table: pd.DataFrame, geography: Geography) -> pd.DataFrame:
     """
     out = geography.units[["cvegeo"]]
     for column, source in BASELINES.items():
-        rows = table[table["source"] == source].dropna(subset=["index_normalised"])
-        unit = geography.unit_of(rows["cvegeo"], source)
-        people = rows["population"].astype("float64")
-        mean = (rows["index_normalised"] * people).groupby(unit).sum() / people.groupby(unit).sum()
+        rows = table[table["source"] == source]
+        mean = _mean_index(rows, geography.unit_of(rows["cvegeo"], source))
         out = out.assign(**{column: out["cvegeo"].map(mean)})
     return out
+
+
+def marginalization_by_state(table: pd.DataFrame) -> pd.DataFrame:
+    """The index of 2010 by state: the mean of the state's municipalities, weighted by their people.
+
+    CONAPO publishes an index of states of its own, from other thresholds; this is the municipal one, one level up.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `marginalization`.
+
+    Returns
+    -------
+    DataFrame
+        state, marginalization.
+    """
+    rows = table[table["source"] == BASELINES["marginalization"]]
+    mean = _mean_index(rows, rows["cvegeo"].str[:2])
+    return mean.rename("marginalization").rename_axis("state").reset_index()
+
+
+def _mean_index(rows: pd.DataFrame, group: pd.Series) -> pd.Series:
+    known = rows["index_normalised"].notna()
+    people = rows["population"].astype("float64")[known]
+    return (rows["index_normalised"][known] * people).groupby(group[known]).sum() / people.groupby(group[known]).sum()
 
 
 def criminal_presence(table: pd.DataFrame, geography: Geography, years: range, quality: Quality) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import numpy as np
 from balanza.config import load_study
 from balanza.contract import CheckResult, Estimate, Panel, Study
 from balanza.errors import BalanzaError, Unsupported
+from balanza.graph.use import with_graph
 from balanza.preparation import read_panel
 from balanza.provenance import code_digest, derive_seed
 from balanza.registry import Entry, chosen, find, reason_against, require_options
@@ -28,6 +29,7 @@ def run(
     seed: int = 20190701,
     level: float = 0.95,
     draws: int = 999,
+    identification: Path | None = None,
 ) -> str:
     """Check, and write `<check>.json`.
 
@@ -42,6 +44,8 @@ def run(
     rows, world, seed, level : as in `balanza.verbs.estimate`
     draws : int
         Draws of randomization and bootstrap.
+    identification : Path, optional
+        What the study's graph says; needed by a study with a graph and covariates.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def run(
     BalanzaError
         If the study or its rows are not usable, or the check is unknown.
     """
-    study = load_study(study_file, level, draws)
+    study, _ = with_graph(load_study(study_file, level, draws), study_file, identification)
     entry = find("checks", check)
     require_options(study, str(study_file))
     panel = read_panel(study_file, study, rows)

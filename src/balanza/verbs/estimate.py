@@ -15,6 +15,7 @@ import numpy as np
 from balanza.config import load_study
 from balanza.contract import Estimate, Panel, Study
 from balanza.errors import BalanzaError, Unsupported
+from balanza.graph.use import with_graph
 from balanza.preparation import read_panel
 from balanza.provenance import code_digest, derive_seed
 from balanza.registry import Entry, find, reason_against, require_options
@@ -29,6 +30,7 @@ def run(
     world: str = "own panel",
     seed: int = 20190701,
     level: float = 0.95,
+    identification: Path | None = None,
 ) -> str:
     """Estimate, and write `<estimator>[.<treatment>].json` with its rows and covariance.
 
@@ -46,6 +48,8 @@ def run(
         Name of the world, for the record.
     seed, level : int, float
         Seed of the run and confidence level.
+    identification : Path, optional
+        What the study's graph says; needed by a study with a graph and covariates.
 
     Returns
     -------
@@ -57,7 +61,7 @@ def run(
     BalanzaError
         If the study or its rows are not usable, or the estimator is unknown.
     """
-    study = load_study(study_file, level)
+    study, assumptions = with_graph(load_study(study_file, level), study_file, identification)
     entry = find("estimators", estimator)
     require_options(study, str(study_file))
     panel = read_panel(study_file, study, rows)
@@ -71,6 +75,7 @@ def run(
         "seed": job_seed,
         "code_digest": _code_digest(entry.module),
         "data_digest": panel.digest,
+        "graph_assumptions": assumptions,
     }
     started = time.perf_counter()
     try:

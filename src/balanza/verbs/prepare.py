@@ -9,11 +9,12 @@ import numpy as np
 
 from balanza.config import load_study
 from balanza.contract import Panel, Study, Treatment
+from balanza.graph.use import with_graph
 from balanza.preparation import NEVER, columns_of, prepare, read_table, rows_file
 from balanza.provenance import write_json, write_parquet
 
 
-def run(study_file: Path, panel: Path, out: Path, design: Path) -> None:
+def run(study_file: Path, panel: Path, out: Path, design: Path, identification: Path | None = None) -> None:
     """Write the rows that a study runs on, and the facts of its design.
 
     Parameters
@@ -24,13 +25,17 @@ def run(study_file: Path, panel: Path, out: Path, design: Path) -> None:
         Folder of the world's panels.
     out, design : Path
         Where the rows (parquet) and the design (JSON) go.
+    identification : Path, optional
+        What the study's graph says; needed by a study with a graph and covariates.
 
     Raises
     ------
+    GraphError
+        If the graph forbids a covariate, or was not asked.
     PanelError
         If the panel lacks a column that the study names, or holds values that it may not.
     """
-    study = load_study(study_file)
+    study, _ = with_graph(load_study(study_file), study_file, identification)
     source = rows_file(study_file, study, None if study.rows == "panel" else panel / f"{study.rows}.parquet")
     table = read_table(source)
     prepared = prepare(study, table, f"{source} for study {study.name}")
@@ -54,6 +59,8 @@ def _facts(study: Study, panel: Panel) -> dict[str, Any]:
         "outcome_total": float(panel.frame["outcome"].sum()),
         "zero_share": float((panel.frame["outcome"] == 0).mean()),
         "dropped": dict(panel.dropped),
+        "covariates": list(study.covariates),
+        "baseline": list(study.baseline),
         "treatments": [_treatment_facts(treatment, panel) for treatment in study.treatments],
     }
 

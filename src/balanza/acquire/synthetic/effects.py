@@ -156,6 +156,7 @@ def truth(
         "guard_municipalities": {"treatment": doses["guard"]},
         "surges": {"treatment": _surge_truth(sizes, given, follows)},
         "prevention": {"treatment": doses["prevention"]},
+        "prevention_adjusted": {"treatment": doses["prevention"]},
         "transfers": {"treatment": doses["transfers"]},
         "versus": {"guard": doses["guard"], "prevention": doses["prevention"]},
         "operations": {"treatment": binary["operations"]},

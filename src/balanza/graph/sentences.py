@@ -1,0 +1,226 @@
+"""What a causal graph says, in sentences: reasons, what is forbidden and why, what an estimate takes for granted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from balanza.contract import Study
+from balanza.graph.adjustment import Effect
+from balanza.graph.dag import bits
+from balanza.graph.model import CausalGraph
+
+
+def reason(graph: CausalGraph, effect: Effect, allowed: int, chosen: int | None, unmeasured: Sequence[str]) -> str:
+    """Why an effect is identified by adjustment, or which path stays open and which latents would close it.
+
+    Parameters
+    ----------
+    graph, effect : CausalGraph, Effect
+    allowed : int
+        The nodes that may be adjusted for.
+    chosen : int or None
+        The set that identifies it.
+    unmeasured : sequence of str
+        Nodes of that set which nothing measures in the study's rows.
+    """
+    dag = effect.dag
+    ends = f"{_and(dag.members(effect.treatments))} on {_and(dag.members(effect.outcome))}"
+    if chosen is None:
+        path = effect.open_path(effect.best_attempt(allowed))
+        beside = [dag.names[node] for node in path if not (allowed | effect.on_path) >> node & 1]
+        hidden = _and([name for name in beside if name in graph.latent])
+        latents = sorted(graph.latent)
+        cures = [name for name in latents if effect.adjusts(effect.best_attempt(allowed | dag.mask([name])))]
+        return (
+            f"No set of observed nodes identifies the effect of {ends}: {effect.back_door.written(path)} stays open"
+            + (f", since {hidden} cannot be measured" if hidden else "")
+            + (f". Measuring {_or(cures)} would be enough." if cures else ".")
+        )
+    if not chosen:
+        return f"No back-door path is open, so the effect of {ends} needs no adjustment."
+    names = _and(dag.members(chosen))
+    text = f"Adjusting for {names} closes every back-door path, and so identifies the effect of {ends}."
+    if unmeasured:
+        path = effect.open_path(chosen & ~dag.mask(unmeasured))
+        text += (
+            f" {_no_column(unmeasured)}: without {'it' if len(unmeasured) == 1 else 'them'}"
+            f" {effect.back_door.written(path)} is open."
+        )
+    return text
+
+
+def around(graph: CausalGraph, effect: Effect) -> str:
+    """A causal path to the outcome that does not pass the latent which the outcome measures; "" where none."""
+    dag, outcome = effect.dag, effect.dag.members(effect.outcome)[0]
+    measured = graph.nodes[outcome].measures
+    if measured is None:
+        return ""
+    path = dag.directed_path(effect.treatments, effect.outcome, dag.mask([measured]))
+    return dag.written(path)
+
+
+def forbidden(
+    graph: CausalGraph, effect: Effect, observed: int, sets: Sequence[int], instruments: int
+) -> list[dict[str, Any]]:
+    """Nodes never to be conditioned on, with the kind and the reason, in the order of the file.
+
+    A collider is one that opens a path beside the first of `sets`, and stands in none of them.
+    """
+    found = []
+    used = 0
+    for nodes in sets:
+        used |= nodes
+    for index, name in enumerate(effect.dag.names):
+        node = 1 << index
+        if node & effect.ends:
+            continue
+        kind, why = _against(effect, node)
+        if not kind and node & instruments & ~used:
+            kind, why = "instrument", "is an instrument: adjusting for it amplifies whatever bias is left"
+        if not kind and sets and node & observed & ~used and not effect.adjusts(sets[0] | node):
+            path = effect.back_door.written(effect.open_path(sets[0] | node))
+            kind, why = "collider", f"is a collider: beside the chosen set it opens {path}"
+        if kind:
+            column = graph.nodes[name].column or graph.nodes[name].proxy
+            found.append({"node": name, "column": column, "kind": kind, "reason": f"{name} {why}."})
+    return found
+
+
+def _against(effect: Effect, node: int) -> tuple[str, str]:
+    """The kind of a node that the treatments cause, and why it is forbidden; empty for all others."""
+    dag = effect.dag
+    if node & effect.on_path:
+        first = dag.directed_path(effect.treatments, node)
+        second = dag.directed_path(node, effect.outcome, effect.treatments)
+        return "mediator", f"lies on a causal path: {dag.written((*first, *second[1:]))}"
+    if node & dag.descendants(effect.outcome):
+        return "descendant", f"is caused by the outcome: {dag.written(dag.directed_path(effect.outcome, node))}"
+    if node & effect.forbidden:
+        path = dag.directed_path(effect.on_path & ~effect.outcome, node)
+        return "descendant", f"is caused by what lies on a causal path: {dag.written(path)}"
+    if node & dag.descendants(effect.treatments):
+        path = dag.directed_path(effect.treatments, node)
+        return "descendant", f"is caused by the treatment and closes no back door: {dag.written(path)}"
+    return "", ""
+
+
+def assumptions(
+    study: Study,
+    graph: CausalGraph,
+    effect: Effect,
+    columns: Mapping[str, str],
+    chosen: int | None,
+    verdict: str,
+) -> list[str]:
+    """What an estimate of a study with unit and period effects takes for granted, given the graph.
+
+    Parameters
+    ----------
+    study, graph, effect : Study, CausalGraph, Effect
+    columns : mapping
+        Node to the column of the study's rows that measures it.
+    chosen : int or None
+        The adjustment set, with latents that a proxy stands for; None where there is none.
+    verdict : str
+        The reason given where no set of observed nodes adjusts.
+    """
+    dag = effect.dag
+    found = [
+        f"The graph {graph.name} is right: where none of its {len(graph.edges)} arrows joins two of its"
+        f" {len(graph.nodes)} nodes there is no direct effect, and no common cause is missing.",
+        *_on_the_outcome(graph, effect),
+    ]
+    if chosen is None:
+        return [*found, verdict]
+    nodes = dag.members(chosen)
+    latent = [name for name in nodes if name in graph.latent and not graph.nodes[name].absorbed]
+    if latent:
+        found.append(verdict)
+    found += _on_absorbed(graph, nodes)
+    held = _held(study, nodes, columns, graph)
+    if held:
+        how = " by their values before treatment, with an effect of their own in each period"
+        how = how if study.covariates == ("graph",) else ""
+        found.append(f"Held fixed{how}: {_and(_with_columns(held, columns))}.")
+    found += [
+        f"{columns[name]} stands for {name}, which is latent: what it misses of {name} stays open."
+        for name in held
+        if name in latent
+    ]
+    return found + _on_left_out(graph, effect, chosen, held, columns)
+
+
+def _on_the_outcome(graph: CausalGraph, effect: Effect) -> list[str]:
+    outcome, treatments = effect.dag.members(effect.outcome)[0], _and(effect.dag.members(effect.treatments))
+    measured = graph.nodes[outcome].measures
+    if measured is None:
+        return []
+    path = around(graph, effect)
+    if path:
+        return [
+            f"An effect on {outcome} is not an effect on {measured}, which it measures: {path} goes around {measured}."
+        ]
+    return [f"{outcome} measures {measured}, and every causal path from {treatments} to {outcome} passes {measured}."]
+
+
+def _on_absorbed(graph: CausalGraph, nodes: Sequence[str]) -> list[str]:
+    words = {
+        "unit effects": "what {} in each unit does not change over the window",
+        "period effects": "what {} is the same for all units",
+    }
+    found = []
+    for effects, text in words.items():
+        names = [name for name in nodes if graph.nodes[name].absorbed == effects]
+        if names:
+            does = f"{_and(names)} {'does' if len(names) == 1 else 'do'}"
+            found.append(f"{effects.capitalize()} absorb {_and(names)}: {text.format(does)}.")
+    return found
+
+
+def _held(study: Study, nodes: Sequence[str], columns: Mapping[str, str], graph: CausalGraph) -> list[str]:
+    """Nodes of the set whose column is a covariate of the study."""
+    if study.covariates == ("graph",):
+        return [name for name in nodes if name in columns and not graph.nodes[name].absorbed]
+    return [name for name in nodes if columns.get(name) in study.covariates]
+
+
+def _on_left_out(
+    graph: CausalGraph, effect: Effect, chosen: int, held: Sequence[str], columns: Mapping[str, str]
+) -> list[str]:
+    """Nodes of the set that the estimate does not hold fixed: those settled before treatment, and those that move."""
+    dag = effect.dag
+    left = [name for name in dag.members(chosen) if name not in held and not graph.nodes[name].absorbed]
+    start = min(graph.times.index(graph.nodes[dag.names[index]].time) for index in bits(effect.treatments))
+    settled = [name for name in left if graph.times.index(graph.nodes[name].time) < start]
+    moving = [name for name in left if name not in settled]
+    found = []
+    if settled:
+        found.append(
+            f"Not held fixed, but settled before treatment: {_and(_with_columns(settled, columns))}. Unit effects"
+            " absorb them only if what they do does not change over the window."
+        )
+    if moving:
+        path = effect.back_door.written(effect.open_path(chosen & ~dag.mask(moving)))
+        found.append(f"Not held fixed, and moving: {_and(_with_columns(moving, columns))}. So {path} stays open.")
+    return found
+
+
+def _with_columns(names: Sequence[str], columns: Mapping[str, str]) -> list[str]:
+    return [f"{name} ({columns[name]})" if name in columns else f"{name} (no column)" for name in names]
+
+
+def _no_column(names: Sequence[str]) -> str:
+    return f"No column of the study's rows measures {_or(names)}"
+
+
+def _and(words: Sequence[str]) -> str:
+    return _joined(words, "and")
+
+
+def _or(words: Sequence[str]) -> str:
+    return _joined(words, "or")
+
+
+def _joined(words: Sequence[str], last: str) -> str:
+    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)

@@ -1,0 +1,97 @@
+"""What a study takes from the answer of its graph: covariates, what it may not adjust for, and its assumptions.
+
+Reads identification.json only, so that an estimate does not depend on the code that made it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from balanza.contract import Study
+from balanza.errors import GraphError
+from balanza.provenance import read_json
+
+REFUSED = ("mediator", "descendant", "collider")
+
+
+def with_graph(study: Study, study_file: Path, identification: Path | None) -> tuple[Study, list[str]]:
+    """A study with the covariates that its graph asks for, and the sentences on what that takes for granted.
+
+    With `covariates: graph` they are the measured columns of the chosen adjustment set; where nothing observed
+    identifies the effect, of the set that a proxy completes. They enter by their value before treatment.
+
+    Parameters
+    ----------
+    study : Study
+    study_file : Path
+        Its file, for messages.
+    identification : Path or None
+        What the verb `identify` wrote; needed by a study with a graph and covariates.
+
+    Raises
+    ------
+    GraphError
+        If the answer is missing or is of another study, if no set identifies the effect, or if a covariate that the
+        study names is a mediator, a descendant or a collider without a reason in `overrides`.
+    """
+    if study.graph is None:
+        return study, []
+    command = f"python -m balanza identify --study {study_file} --out identification.json"
+    if identification is None:
+        if study.covariates:
+            raise GraphError(
+                f"its covariates depend on the graph {study.graph}",
+                where=f"study {study.name}",
+                cure=f"First run `{command}`, then give --identification identification.json",
+            )
+        return study, [f"The graph {study.graph} was not asked what this estimate takes for granted."]
+    answer = _read(identification, study, command)
+    asked = answer["joint"] or answer["arms"][0]
+    if study.covariates == ("graph",):
+        columns = _columns(study, asked)
+        return replace(study, covariates=columns, baseline=columns), list(asked["assumptions"])
+    return study, [*asked["assumptions"], *_overridden(study, asked)]
+
+
+def _read(identification: Path, study: Study, command: str) -> dict[str, Any]:
+    if not identification.is_file():
+        raise GraphError("there is no such file", where=str(identification), cure=f"First run `{command}`")
+    answer: dict[str, Any] = read_json(identification)
+    if (answer["study"], answer["study_digest"]) != (study.name, study.digest):
+        raise GraphError(
+            f"was made for study {answer['study']} as it stood then, not for {study.name} as it stands now",
+            where=str(identification),
+            cure=f"Run `{command}` again",
+        )
+    return answer
+
+
+def _columns(study: Study, asked: dict[str, Any]) -> tuple[str, ...]:
+    chosen = asked["chosen"] or (asked["if_proxied"] or {}).get("chosen")
+    if chosen is None:
+        raise GraphError(
+            asked["reason"],
+            where=f"study {study.name}, graph {study.graph}",
+            cure="Leave `covariates: graph` out, and read the estimate as descriptive",
+        )
+    return tuple(chosen["columns"])
+
+
+def _overridden(study: Study, asked: dict[str, Any]) -> list[str]:
+    """Sentences on covariates that the graph forbids and the study insists on."""
+    against = {item["column"]: item for item in asked["forbidden"] if item["column"] and item["kind"] in REFUSED}
+    found = []
+    for column in study.covariates:
+        if column not in against:
+            continue
+        why = against[column]["reason"]
+        if column not in study.overrides:
+            raise GraphError(
+                f"covariate {column} is forbidden by the graph {study.graph}: {why}",
+                where=f"study {study.name}",
+                cure=f"Remove it, or give your reason in `overrides: {{{column}: ...}}`",
+            )
+        found.append(f"{column} is adjusted for although {why.rstrip('.')}, because: {study.overrides[column]}")
+    return found
