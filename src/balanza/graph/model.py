@@ -15,7 +15,7 @@ class Node:
     """A variable. `observed`: it can be measured in principle; `column`: the panel column that measures it here.
 
     `theme` colours it, `time` orders it from left to right (the earliest first in `CausalGraph.times`), and `line` is
-    where the file states it.
+    where the file states it. `absorbed`: the panel's effects (unit effects, period effects) that take it up.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Node:
     observed: bool
     column: str | None = None
     line: int = 0
+    absorbed: str | None = None
 
 
 @dataclass(frozen=True)
