@@ -181,12 +181,20 @@ def _says(implication: Implication) -> tuple[frozenset[str], frozenset[str]]:
 
 
 @dataclass(frozen=True)
-class _Sample:
-    """Complete rows of some nodes: values of shape (n_nodes, n_units, n_years)."""
+class Sample:
+    """Complete rows of some nodes: values of shape (n_nodes, n_units, n_years); groups of the units, (n_units,)."""
 
     values: np.ndarray
     groups: np.ndarray | None
     years: tuple[int, ...]
+
+
+def _without_values(nodes: Sequence[str], measures: Mapping[Level, Measures]) -> str:
+    """Why some nodes have no values; where they have no column at all, just that."""
+    known = {name: reason for table in measures.values() for name, reason in table.left_out.items()}
+    without = [name for name in nodes if name not in known]
+    parts = [f"column missing for {', '.join(without)}"] if without else []
+    return "; ".join(parts + [f"{name}: {known[name]}" for name in nodes if name in known])
 
 
 @dataclass
@@ -197,7 +205,7 @@ class _Exchanges:
     seed: int
     made: dict[tuple[int, bytes], np.ndarray] = field(default_factory=dict)
 
-    def of(self, sample: _Sample) -> np.ndarray:
+    def of(self, sample: Sample) -> np.ndarray:
         n_units, groups = sample.values.shape[1], sample.groups
         key = (n_units, b"" if groups is None else groups.tobytes())
         if key not in self.made:
@@ -217,14 +225,14 @@ def _test(
     effects = [f"{graph.nodes[name].absorbed} take out {name}" for name in pair if graph.nodes[name].absorbed]
     missing = [name for name in (*pair, *implication.given) if name not in known]
     if effects or missing:
-        return Result(implication, False, effects[0] if effects else f"column missing for {', '.join(missing)}")
+        return Result(implication, False, effects[0] if effects else _without_values(missing, measures))
     if not holds(graph, implication):
         return Result(implication, False, "the graph does not imply it once effects are taken out")
     level: Level = "municipality" if set(pair) <= set(measures["municipality"].values) else "state"
     table = measures[level]
     # By municipality, the effects of states and years take out all conditioning nodes that are the same within a state.
     controls = [name for name in implication.given if name in table.values]
-    sample = _complete(table, (*pair, *controls))
+    sample = complete(table, (*pair, *controls))
     design: Design = "across units" if still.intersection(pair) else "unit and period effects"
     reason = _too_small(sample, design, len(controls))
     if reason:
@@ -250,10 +258,16 @@ def _test(
     )
 
 
-def _complete(table: Measures, names: Sequence[str]) -> _Sample:
+def complete(table: Measures, names: Sequence[str]) -> Sample:
     """The years in which at least half as many units are complete as in the best year, and the units complete in all.
 
     A municipality alone in its state has nothing to be compared with, and is left out.
+
+    Parameters
+    ----------
+    table : Measures
+    names : sequence of str
+        Nodes of the table.
     """
     values = np.stack([table.values[name] for name in names])
     complete = ~np.isnan(values).any(axis=0)
@@ -264,10 +278,10 @@ def _complete(table: Measures, names: Sequence[str]) -> _Sample:
     if groups is not None:
         units &= np.bincount(groups[units], minlength=groups.max() + 1)[groups] > 1
         groups = np.unique(groups[units], return_inverse=True)[1]
-    return _Sample(values[:, units][:, :, years], groups, tuple(table.years[year] for year in years))
+    return Sample(values[:, units][:, :, years], groups, tuple(table.years[year] for year in years))
 
 
-def _too_small(sample: _Sample, design: Design, n_controls: int) -> str | None:
+def _too_small(sample: Sample, design: Design, n_controls: int) -> str | None:
     if not sample.years:
         return "its columns share no year"
     if design == "unit and period effects" and len(sample.years) < 2:

@@ -78,7 +78,10 @@ def absorbed(graph: CausalGraph, *, unit_effects: bool = True) -> tuple[str, ...
 
 
 def marginal(
-    graph: CausalGraph, nodes: Collection[str] | None = None, constant: Collection[str] = frozenset()
+    graph: CausalGraph,
+    nodes: Collection[str] | None = None,
+    constant: Collection[str] = frozenset(),
+    fixed: Collection[str] = frozenset(),
 ) -> Marginal:
     """Every testable implication among measured nodes, one a pair, and the pairs that have none.
 
@@ -89,6 +92,8 @@ def marginal(
         The measured nodes; those with a column if left out.
     constant : collection of str
         Measured nodes that do not move within units.
+    fixed : collection of str
+        Further nodes that are always conditioned on.
 
     Returns
     -------
@@ -101,7 +106,7 @@ def marginal(
     for left, right in combinations(kept, 2):
         unit_effects = left not in constant and right not in constant
         taken = absorbed(graph, unit_effects=unit_effects)
-        given = separator(drawn, left, right, kept, taken)
+        given = separator(drawn, left, right, kept, {*taken, *fixed})
         if given is None:
             adjacencies.append(_adjacency(drawn, left, right))
         else:
@@ -121,13 +126,13 @@ def separator(
 
     included = set(always) - {left, right}
     restricted = (set(allowed) | included) - {left, right}
-    found: list[list[str]] = []
+    found = []
     for start, end in ((left, right), (right, left)):
         nodes = nx.find_minimal_d_separator(graph, start, end, included=included, restricted=restricted)
         if nodes is None:
             return None
-        found.append(sorted(nodes - included))
-    return frozenset(min(sorted(found), key=len))
+        found.append(frozenset(nodes - included))
+    return found[1] if len(found[1]) < len(found[0]) else found[0]
 
 
 def reading(graph: CausalGraph, left: str, right: str, given: Collection[str]) -> str:

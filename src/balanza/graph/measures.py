@@ -9,7 +9,7 @@ twelve months of a year. A node of the time `t-1` is read one year before the ro
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,11 +21,16 @@ from balanza.errors import PanelError
 from balanza.graph.implications import measured
 from balanza.graph.model import CausalGraph
 from balanza.panel.codebook import Variable, load_codebook
+from balanza.provenance import code_digest, file_digest, text_digest
 
 Level = Literal["state", "municipality"]
 PER = 100_000
+CODEBOOK = Path("data/variables.yaml")
+PANELS = ("state_year.parquet", "municipality_month.parquet")
 EVENTS = {"outcome", "treatment", "control"}
 """Roles whose counts are counts of events or people, read as rates."""
+RANKS = {"guard_tier": {"low": 0.0, "medium": 1.0, "high": 2.0}}
+"""Columns of words that have an order, read as numbers."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Measures:
         return frozenset(name for name, values in self.values.items() if not _moves(values))
 
 
-def read(graph: CausalGraph, folder: Path, codebook: Path = Path("data/variables.yaml")) -> dict[Level, Measures]:
+def read(graph: CausalGraph, folder: Path, codebook: Path = CODEBOOK) -> dict[Level, Measures]:
     """Read the measured nodes of a graph from a world's panels.
 
     Parameters
@@ -73,24 +78,36 @@ def read(graph: CausalGraph, folder: Path, codebook: Path = Path("data/variables
     nodes = {name: str(graph.nodes[name].column) for name in measured(graph)}
     unknown = [f"{name}: {column}" for name, column in nodes.items() if column not in variables]
     if unknown:
-        raise PanelError(
-            f"no column of the panel for node {unknown[0]}", where=graph.name, cure="See data/variables.yaml"
-        )
+        raise PanelError(f"the panel has no column for {unknown[0]}", where=graph.name, cure=f"See {codebook}")
     unfit = {
         name: f"{column} is no quantity"
         for name, column in nodes.items()
-        if variables[column].type in ("text", "month")
+        if variables[column].type not in ("count", "number") and column not in RANKS
     }
     columns = [column for name, column in nodes.items() if name not in unfit]
-    state = pd.read_parquet(folder / "state_year.parquet")
-    local = _municipal(folder / "municipality_month.parquet", columns, variables)
+    state = pd.read_parquet(folder / PANELS[0])
+    local = _municipal(folder / PANELS[1], columns, variables)
     own = [name for name in columns if name in local and _differs(local, name)]
     state = state.merge(_summed(local, [name for name in own if name not in state], variables), how="left")
     by_state = {name: column for name, column in nodes.items() if name not in unfit and column in state}
     by_place = {name: column for name, column in nodes.items() if column in own}
+    seen = {*by_state, *by_place, *unfit}
+    unfit |= {name: f"{column} has no value" for name, column in nodes.items() if name not in seen}
     return {
         "state": _measures(graph, "state", state, by_state, variables, unfit),
         "municipality": _measures(graph, "municipality", local, by_place, variables, unfit),
+    }
+
+
+def origin(graph: CausalGraph, module: str, files: Sequence[Path], folder: Path) -> dict[str, str]:
+    """Where a finding about a graph comes from: the graph, the code of a module, and the files and panels it read."""
+    data = [*files, *(folder / name for name in PANELS), CODEBOOK]
+    return {
+        "graph": graph.name,
+        "title": graph.title,
+        "graph_digest": graph.digest,
+        "code_digest": code_digest(module),
+        "data_digest": text_digest(file_digest(path) for path in data),
     }
 
 
@@ -98,6 +115,8 @@ def _municipal(path: Path, columns: list[str], variables: Mapping[str, Variable]
     """Municipalities by year, whole years only: sums of counts of events, means of the rest."""
     kept = [name for name in columns if "municipality_month" in variables[name].tables]
     months = pd.read_parquet(path, columns=list(dict.fromkeys(["cvegeo", "state", "year", "population", *kept])))
+    for name in RANKS.keys() & set(kept):
+        months[name] = months[name].map(RANKS[name]).astype(float)
     groups = months.groupby(["cvegeo", "state", "year"], sort=True, observed=True)
     size = groups.size()
     table = {"population": groups["population"].mean()}
@@ -147,7 +166,7 @@ def _measures(
             wide = (PER * wide / people) ** 0.5
         elif column == "population":
             wide = wide.apply(np.log)
-        values[name] = wide.shift(_lag(graph.nodes[name].time), axis=1).to_numpy()
+        values[name] = wide.shift(lag(graph.nodes[name].time), axis=1).to_numpy()
     left_out = dict(unfit) | {name: f"{nodes[name]} has no value" for name in values if np.isnan(values[name]).all()}
     states = table.groupby(key)["state"].first().reindex(people.index) if level == "municipality" else None
     return Measures(
@@ -164,7 +183,7 @@ def _events(variable: Variable) -> bool:
     return variable.type == "count" and variable.role in EVENTS
 
 
-def _lag(time: str) -> int:
+def lag(time: str) -> int:
     """Years by which a node precedes the row: 1 for `t-1`."""
     found = re.fullmatch(r"t-(\d+)", time.replace(" ", ""))
     return int(found.group(1)) if found else 0

@@ -148,6 +148,28 @@ def permutation_test(
     return PartialCorrelation(correlation, float(statistics[0]), p_value(statistics[0], statistics[1:]), n_clusters)
 
 
+def clustered_p_value(left: np.ndarray, right: np.ndarray, controls: np.ndarray) -> float:
+    """The same test by the t distribution with as many degrees of freedom as units, less one: quick, for many tests.
+
+    Parameters
+    ----------
+    left, right, controls : as in `permutation_test`
+
+    Returns
+    -------
+    float
+        Two-sided; 1 where controls and effects leave nothing of a variable, since nothing is then against independence.
+    """
+    from scipy import stats
+
+    fixed = basis(controls)
+    one, other = (residuals(values, fixed) for values in (left, right))
+    if one is None or other is None:
+        return 1.0
+    scores = (one * other).sum(axis=1)
+    return float(2 * stats.t.sf(abs(scores.sum()) / np.sqrt((scores**2).sum()), len(scores) - 1))
+
+
 def _blocks(n_units: int, groups: np.ndarray | None) -> list[np.ndarray]:
     return [np.arange(n_units)] if groups is None else [np.flatnonzero(groups == g) for g in np.unique(groups)]
 
