@@ -227,11 +227,11 @@ def _compare(
 
     Only a search that allows for latents can contradict a common cause by an arrow.
     """
-    drawings: dict[tuple[int, int], tuple[str | None, bool]] = {}
+    drawings: dict[tuple[int, int], tuple[str, bool]] = {}
     for edge in drawn:
         i, j = sorted((nodes.index(edge.left), nodes.index(edge.right)))
-        mark = "<->" if not edge.directed else "-->" if nodes[i] == edge.left else "<--"
-        drawings[i, j] = (mark, edge.drawn)
+        arrow = "-->" if nodes[i] == edge.left else "<--"
+        drawings[i, j] = (arrow if edge.directed else "<->", edge.drawn)
     times = [graph.times.index(graph.nodes[name].time) for name in nodes]
     pairs = []
     for i in range(len(nodes)):
