@@ -7,11 +7,10 @@ import pytest
 from scipy import stats
 from tests.graph.worlds import EDGES, draw, graph_of
 
-from balanza.graph.falsify import Falsification, conclude, falsify, test_family
+from balanza.graph.falsify import Falsification, conclude, falsify, put_to_test
 from balanza.graph.implications import Implication, marginal
 from balanza.graph.measures import Level, Measures
 
-test_family.__test__ = False  # type: ignore[attr-defined]
 TRUE = dict.fromkeys(EDGES, 0.6)
 LEVEL = 0.05
 DRAWS = 499
@@ -24,7 +23,7 @@ def rates(n_worlds: int, seed: int, extra: dict[str, float] | None = None) -> tu
     found = marginal(graph, constant={"B"})
     failed, p_values = 0, []
     for _ in range(n_worlds):
-        results = test_family(graph, found.implications, draw(rng, TRUE | (extra or {})), draws=DRAWS, rng=rng)
+        results = put_to_test(graph, found.implications, draw(rng, TRUE | (extra or {})), draws=DRAWS, rng=rng)
         failed += conclude(results, found.adjacencies, LEVEL).passed is False
         p_values.append([result.p_value for result in results])
     return failed, np.array(p_values)
@@ -95,6 +94,7 @@ def test_a_family_is_never_too_large_for_its_draws_to_fail() -> None:
     strong = draw(np.random.default_rng(3), TRUE | {"P>Y": 3.0})
     found = once(strong)
     assert found.passed is False
+    assert found.draws == 5 * 12 / 0.05 - 1
     assert min(r.p_value for r in found.results if r.p_value) < 0.05 / 12
 
 

@@ -95,3 +95,19 @@ def test_unequal_variances_that_go_together_raise_no_false_alarm() -> None:
         plain_alarms += np.mean(np.abs(plain) >= np.abs(plain[0])) <= 0.05
     most = stats.binom.ppf(0.995, 400, 0.05)
     assert alarms <= most < plain_alarms
+
+
+def test_dependence_within_groups_costs_no_validity() -> None:
+    """32 states of three regions of four like municipalities: a test that is not studentised takes them for twelve."""
+    rng = np.random.default_rng(3)
+    state, region = np.repeat(np.arange(32), 12), np.repeat(np.arange(96), 4)
+    alarms = plain_alarms = 0
+    for _ in range(200):
+        left, right = rng.normal(size=(2, 96, 2))[:, region] + 0.3 * rng.normal(size=(2, 384, 2))
+        drawn = kernel.orders(99, 384, rng, state)
+        alarms += kernel.permutation_test(left, right, np.empty((0, 384, 2)), drawn, state).p_value <= 0.05
+        one, other = kernel.within(left, state), kernel.within(right, state)
+        plain = np.array([(one * other[order]).sum() for order in (np.arange(384), *drawn)])
+        plain_alarms += np.mean(np.abs(plain) >= np.abs(plain[0])) <= 0.05
+    most = stats.binom.ppf(0.995, 200, 0.05)
+    assert alarms <= most < plain_alarms

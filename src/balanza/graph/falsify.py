@@ -4,7 +4,7 @@ An implication is tested by the partial correlation of its two nodes given the o
 (balanza.kernels.conditional_independence). Two columns that differ between municipalities of a state are compared
 within states and years, clustered by state; all others by state. A column that is constant within units is compared
 across units, on their means. p-values are adjusted over all tested implications after Benjamini and Hochberg (1995):
-where the graph is true, some implication fails with probability `level` at most.
+where the graph is true, the chance that any implication fails is then about the level or less.
 
 A linear test sees what moves together in a line; what passes is not rejected, and not thereby true.
 """
@@ -52,12 +52,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Falsification:
-    """What the tests of a graph found. `passed` is None where nothing could be tested."""
+    """What the tests of a graph found. `passed` is None where nothing could be tested; `draws` are those of a test."""
 
     passed: bool | None
     sentence: str
     results: tuple[Result, ...]
     adjacencies: tuple[Adjacency, ...]
+    draws: int | None = None
 
 
 def falsify(
@@ -92,7 +93,8 @@ def falsify(
     found = marginal(graph, _known(measures), still)
     family = _merge(graph, found.implications, stated, still)
     enough = max(draws, math.ceil(RESOLUTION * len(family) / level) - 1)
-    return conclude(test_family(graph, family, measures, draws=enough, rng=rng), found.adjacencies, level)
+    results = put_to_test(graph, family, measures, draws=enough, rng=rng)
+    return replace(conclude(results, found.adjacencies, level), draws=enough)
 
 
 def constant(measures: Mapping[Level, Measures]) -> frozenset[str]:
@@ -100,7 +102,7 @@ def constant(measures: Mapping[Level, Measures]) -> frozenset[str]:
     return frozenset().union(*(table.constant() for table in measures.values()))
 
 
-def test_family(
+def put_to_test(
     graph: CausalGraph,
     family: Sequence[Implication],
     measures: Mapping[Level, Measures],

@@ -62,7 +62,7 @@ def run(
     level : float
         Confidence level; the tests' level is what it leaves.
     draws : int
-        Permutations of each test.
+        Permutations of each test, at least.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def run(
     write_json(
         out,
         origin(graph, "balanza.verbs.falsify", [graph_file, *([stated] if stated else [])], panel)
-        | {"world": world, "seed": job_seed, "level": alpha, "draws": draws}
+        | {"world": world, "seed": job_seed, "level": alpha, "draws": found.draws}
         | {"passed": found.passed, "sentence": found.sentence, "n_implications": len(rows), **counts}
         | {"implications": rows, "adjacencies": [asdict(adjacency) for adjacency in found.adjacencies]}
         | {"columns": {name: graph.nodes[name].column for name in measured(graph)}}
