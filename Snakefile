@@ -12,12 +12,14 @@ rule all:
     input:
         f"{RESULTS}/index.html",
         f"{RESULTS}/config.yaml",
+        lambda wildcards: GRAPH_TESTS,
 
 
 include: "workflow/rules/acquire.smk"
 include: "workflow/rules/panel.smk"
 include: "workflow/rules/graph.smk"
 include: "workflow/rules/estimate.smk"
+include: "workflow/rules/graph_tests.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"

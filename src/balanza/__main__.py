@@ -14,6 +14,7 @@ from balanza.told import wrote
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 StudyFile = Annotated[Path, typer.Option("--study", help="A study file.")]
+GraphFile = Annotated[Path, typer.Option("--graph", help="A causal graph, DOT.")]
 Out = Annotated[Path, typer.Option("--out", help="Where the result goes.")]
 Rows = Annotated[Path | None, typer.Option("--rows", help="The study's rows, unless it has its own panel.")]
 World = Annotated[str, typer.Option(help="Name of the world, for the record.")]
@@ -208,6 +209,38 @@ def summarise(
 
     summarise.run(panel, out)
     wrote(*sorted(out.glob("*.parquet")))
+
+
+@app.command()
+def falsify(
+    graph: GraphFile,
+    panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
+    out: Out,
+    stated: Annotated[Path | None, typer.Option(help="Implications stated beside the graph, YAML.")] = None,
+    world: World = "own panel",
+    seed: Seed = 20190701,
+    level: Level = 0.95,
+    draws: Draws = 999,
+) -> None:
+    """Test what a causal graph implies on a world's panel."""
+    from balanza.verbs import falsify
+
+    falsify.run(graph, panel, out, stated, world, seed, level, draws)
+
+
+@app.command()
+def discover(
+    graph: GraphFile,
+    panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
+    out: Out,
+    start: Annotated[int, typer.Option(help="First year of the treatments.")] = 2019,
+    world: World = "own panel",
+    level: Level = 0.95,
+) -> None:
+    """Search for a causal graph in a world's panel, and compare it with the drawn one."""
+    from balanza.verbs import discover
+
+    discover.run(graph, panel, out, start, world, level)
 
 
 @app.command()
