@@ -120,7 +120,9 @@ class Panel:
       d_<treatment>           the treatment of that row, in its stated units (divided by `per`)
       g_<treatment>           for absorbing treatments: the code of the first treated period, -1 for never;
                               a code may lie beyond the window's last period (treated later than seen)
-      and, under their own names, the covariates and the columns that options called `..._column` ask for.
+      and, under their own names, the covariates, moderators and instruments, and the columns that options called
+      `..._column` ask for.
+    A panel with a single period is a cross-section.
     `start` gives, per dose treatment with a start, the code of the first period with a dose.
     `dropped` counts rows left out on the way, by reason.
     """
