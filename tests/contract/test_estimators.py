@@ -55,7 +55,7 @@ def build(kind: str, family: str, rate: np.ndarray, **changes) -> tuple[Study, P
         "latitude": LATITUDE,
         "longitude": np.full(UNITS, -100.0),
         "trait": TRAIT,
-        "size": TRAIT > np.roll(TRAIT, 1),
+        "size": np.roll(TRAIT, 1) < TRAIT,
         "moving": MOVING,
         "push": path(kind) + 0.5 * MOVING,
     }

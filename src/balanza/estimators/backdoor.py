@@ -158,14 +158,16 @@ def _one_a_unit(study: Study, panel: Panel) -> _Rows:
 
 
 def _seen(panel: Panel) -> np.ndarray:
-    return np.isfinite(panel.matrix("outcome"))
+    return np.asarray(np.isfinite(panel.matrix("outcome")))
 
 
 def _cross_section(study: Study, panel: Panel) -> _Rows:
     columns = [name for name in study.covariates if name != "graph"]
     values = np.column_stack([np.zeros(panel.n_units), *(panel.matrix(name)[:, 0] for name in columns)])
     covariates, names = _collapsed.varying(values, ("", *columns), 1.0)
-    return _long(study, panel, _rates.outcome(study, panel), panel.matrix(f"d_{study.treatment.name}"), covariates, names)
+    return _long(
+        study, panel, _rates.outcome(study, panel), panel.matrix(f"d_{study.treatment.name}"), covariates, names
+    )
 
 
 def _within(study: Study, panel: Panel) -> _Rows:
@@ -178,9 +180,7 @@ def _within(study: Study, panel: Panel) -> _Rows:
     )
     within.refuse_collinear(seen * 1.0, np.where(seen, doses, 0.0)[None], np.array([[(net[1] ** 2).sum()]]))
     slopes = split.baseline.shape[1] * (panel.n_periods - 1)
-    return _long(
-        study, panel, net[0], net[1], net[2:][:, seen].T, split.names, n_absorbed=panel.n_periods - 1 + slopes
-    )
+    return _long(study, panel, net[0], net[1], net[2:][:, seen].T, split.names, n_absorbed=panel.n_periods - 1 + slopes)
 
 
 def _long(

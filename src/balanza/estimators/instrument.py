@@ -1,10 +1,10 @@
 """Two-stage least squares with unit and period effects, for the instruments of a study.
 
-The kernel is `balanza.kernels.instrument`. Outcome, treatment and instruments enter net of unit and period effects and of
-the covariates (those that do not change in time times period); in a panel with a single period, of a constant and the
-covariates. The interval and the p-value are Anderson and Rubin's, right however weak the instruments are: the interval is
-unbounded where they are too weak to exclude any effect, and empty where several instruments contradict each other. A
-count with exposure enters as its rate per 100,000 a year.
+The kernel is `balanza.kernels.instrument`. Outcome, treatment and instruments enter net of unit and period effects and
+of the covariates (those that do not change in time times period); in a panel with a single period, of a constant and
+the covariates. The interval and the p-value are Anderson and Rubin's, right however weak the instruments are: the
+interval is unbounded where they are too weak to exclude any effect, and empty where several instruments contradict each
+other. A count with exposure enters as its rate per 100,000 a year.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ SPEC = EstimatorSpec(
         "They move the treatment of all units in the same direction, or the effect is the same for all",
         "No unit's treatment affects another unit",
     ),
-    standard_errors="Of two-stage least squares, clustered, G/(G-1) x (n-1)/(n-k) with unit effects nested; interval and"
-    " p-value by inverting the clustered Anderson-Rubin test, Hotelling's F with k and G-k degrees of freedom",
+    standard_errors="Of two-stage least squares, clustered, G/(G-1) x (n-1)/(n-k) with unit effects nested; interval"
+    " and p-value by inverting the clustered Anderson-Rubin test, Hotelling's F with k and G-k degrees of freedom",
     options={},
 )
 NOISE = 1e-9
@@ -90,8 +90,10 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     try:
         fit = kernel.two_stage(*data)
     except Degenerate as problem:
-        what = "the instruments explain nothing of the treatment" if problem.index is None else (
-            f"instrument {study.instruments[problem.index]} repeats the others"
+        what = (
+            "the instruments explain nothing of the treatment"
+            if problem.index is None
+            else (f"instrument {study.instruments[problem.index]} repeats the others")
         )
         raise Unsupported(what, where=SPEC.name, cure="Choose other instruments") from None
     return _estimate(study, panel, rows, fit, kernel.anderson_rubin(*data))
@@ -212,8 +214,8 @@ def _bounds(found: ConfidenceSet) -> tuple[float, float]:
 def _first_stage(study: Study, fit: kernel.TwoStage) -> tuple[str, ...]:
     weak = fit.f_effective < fit.f_critical
     return (
-        f"First stage: F = {fit.f_robust:.1f} (clustered by {study.cluster}), effective F = {fit.f_effective:.1f} against"
-        f" {fit.f_critical:.1f} for a bias of at most 10 % of the worst case: the instruments are"
+        f"First stage: F = {fit.f_robust:.1f} (clustered by {study.cluster}), effective F = {fit.f_effective:.1f}"
+        f" against {fit.f_critical:.1f} for a bias of at most 10 % of the worst case: the instruments are"
         f" {'weak, so that the estimate itself leans towards least squares' if weak else 'not weak'}",
     )
 
@@ -227,10 +229,12 @@ def _shape(study: Study, found: ConfidenceSet) -> tuple[str, ...]:
         return ()
     if found.pieces == ((-np.inf, np.inf),):
         return (f"The {level} is unbounded: the instruments exclude no effect at all",)
-    pieces = " and ".join(
-        f"from {low:.4g} to {high:.4g}" if np.isfinite((low, high)).all() else
-        (f"up to {high:.4g}" if np.isinf(low) else f"from {low:.4g} on")
-        for low, high in found.pieces
-    )
+    pieces = " and ".join(_piece(low, high) for low, high in found.pieces)
     unbounded = "" if found.bounded else "unbounded: "
     return (f"The {level} is {unbounded}{pieces}",)
+
+
+def _piece(low: float, high: float) -> str:
+    if np.isinf(low):
+        return f"up to {high:.4g}"
+    return f"from {low:.4g} on" if np.isinf(high) else f"from {low:.4g} to {high:.4g}"

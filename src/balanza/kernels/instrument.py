@@ -1,10 +1,10 @@
 """Two-stage least squares with clustered inference that survives weak instruments.
 
-Arrays come net of everything that is partialled out (effects, covariates), and multiplied by the square root of weights.
-Effective F: Montiel Olea and Pflueger (2013), Journal of Business and Economic Statistics 31(3), with the critical value
-of their simplified procedure. Confidence set: Anderson and Rubin (1949), Annals of Mathematical Statistics 20(1), made
-robust to clusters as in Chernozhukov and Hansen (2008), Economics Letters 100(1): a value is kept if instruments explain
-nothing of the outcome less that value times the treatment.
+Arrays come net of all that is partialled out (effects, covariates), and multiplied by the square root of weights.
+Effective F: Montiel Olea and Pflueger (2013), Journal of Business and Economic Statistics 31(3), with the critical
+value of their simplified procedure. Confidence set: Anderson and Rubin (1949), Annals of Mathematical Statistics 20(1),
+made robust to clusters as in Chernozhukov and Hansen (2008), Economics Letters 100(1): a value is kept if the
+instruments explain nothing of the outcome less that value times the treatment.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def anderson_rubin(
 
 def statistic(moments: Moments, value: float) -> float:
     """Wald statistic of the instruments on outcome - value x treatment; chi-square with k degrees in large samples."""
-    return _statistic(moments, np.array([1.0]), np.array([value]))[0]
+    return float(_statistic(moments, np.array([1.0]), np.array([value]))[0])
 
 
 def confidence_set(moments: Moments, critical: float, centre: float, scale: float) -> ConfidenceSet:
@@ -189,4 +189,3 @@ def _statistic(moments: Moments, first: np.ndarray, second: np.ndarray) -> np.nd
     variance = square - (first * second)[:, None, None] * mixed
     inverse = np.linalg.pinv(variance, hermitian=True)
     return np.asarray(np.einsum("vk,vkl,vl->v", gap, inverse, gap))
-
