@@ -33,6 +33,8 @@ OPTIONS = {
     "triple_difference": {"group_column": "eligible", "area_column": "area"},
     "negative_binomial": {"effects": "unit"},
     "spillover": {"latitude_column": "latitude", "longitude_column": "longitude"},
+    "double_ml": {"folds": 2, "repetitions": 1},
+    "causal_forest": {"folds": 2, "trees": 40, "learner": "lasso"},
 }
 # What some studies must name: covariates, moderators, instruments.
 NEEDS = {
