@@ -79,6 +79,17 @@ def learner(name: str, rng: np.random.Generator) -> Any:
     return RandomForestRegressor(n_estimators=200, min_samples_leaf=5, max_features=0.5, n_jobs=1, random_state=seed)
 
 
+def predicted(model: Any, features: np.ndarray, target: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Predictions for each fold by a copy of the model that was fitted on the others, shape (n,)."""
+    from sklearn.base import clone
+
+    out = np.empty(len(target))
+    for code in np.unique(fold):
+        held = fold == code
+        out[held] = clone(model).fit(features[~held], target[~held]).predict(features[held])
+    return out
+
+
 def dictionary(columns: np.ndarray) -> np.ndarray:
     """Columns in standard units, their squares and their products, shape (n, k + k (k + 1) / 2)."""
     spread = columns.std(axis=0)
