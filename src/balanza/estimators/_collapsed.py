@@ -27,10 +27,10 @@ class Collapsed:
     units : positions in the panel
     treatment : 0 or 1, or the mean dose after the start
     change, before : of the outcome, net of common shocks
-    traits : shape (n, n_traits), baseline values of `names`, those that do not vary left out
-    moderators : shape (n, n_moderators), baseline values in the order of the study
-    untreated : mean outcome of treated rows, to which an effect relates, before the effect is taken off
-    dose : mean treatment of these rows
+    traits : shape (n, n_traits), means of `names` over the periods before any unit is treated
+    moderators : shape (n, n_moderators), the same of the study's moderators, in their order
+    lowest : the smallest outcome
+    treated_level, treated_dose : mean outcome and mean treatment of treated rows
     """
 
     units: np.ndarray
@@ -48,6 +48,24 @@ class Collapsed:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Windows:
+    """Weights of periods before and after, (n_units, last) each, and who is compared with whom.
+
+    amount : shape (n_units,), treatment of a unit
+    reference : shape (n_units,), units whose mean is a period's common shock
+    start : the first treated period of all
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    amount: np.ndarray
+    units: np.ndarray
+    reference: np.ndarray
+    start: int
+    warnings: tuple[str, ...]
+
+
 def collapse(spec: EstimatorSpec, study: Study, panel: Panel) -> Collapsed:
     """Collapse the panel of a study with one absorbing treatment, or with one dose that has a common start.
 
@@ -60,49 +78,34 @@ def collapse(spec: EstimatorSpec, study: Study, panel: Panel) -> Collapsed:
     Unsupported
         If no unit is seen before and after treatment beside a control unit, or a dose has no common start.
     """
-    treatment, values = study.treatment, _rates.outcome(study, panel)
-    doses = panel.matrix(f"d_{treatment.name}")
-    if treatment.kind == "binary":
-        design = _staggered.design(spec, study, panel, np.ones(panel.n_units, bool), 0)
-        units, last, warnings = design.units, design.n_periods, design.warnings
-        after, before, start = _windows(design.cohort, units, last)
-        amount = (design.cohort != NEVER).astype(float)
-        reference = units & (design.cohort == NEVER)
-        warnings += _guard.cohorts_of_few(study, panel, units)
-    else:
-        start, last, units, warnings = _start(spec, study, panel), panel.n_periods, np.ones(panel.n_units, bool), ()
-        late = np.arange(last) >= start
-        after, before = np.tile(late * 1.0, (panel.n_units, 1)), np.tile(~late * 1.0, (panel.n_units, 1))
-        amount = _mean(doses, after)
-        reference = units
-    values = values[:, :last]
-    level, later = (_mean(values - _mean(values[reference].T, 1.0), weight) for weight in (before, after))
-    names = [name for name in study.covariates if name != "graph"]
-    traits, moderators = (
-        np.array([_mean(panel.matrix(name)[:, :start], 1.0) for name in group]).reshape(-1, panel.n_units).T
-        for group in (names, study.moderators)
-    )
-    whole = np.isfinite(np.column_stack([level, later, amount, traits, moderators])).all(axis=1)
-    if (units & ~whole).any():
-        warnings += (f"{(units & ~whole).sum()} units lack rows before or after the start and are left out",)
-    units = units & whole
-    _require_contrast(spec, amount[units])
+    find = _of_cohorts if study.treatment.kind == "binary" else _of_a_dose
+    windows = find(spec, study, panel)
+    last = windows.before.shape[1]
+    values = _rates.outcome(study, panel)[:, :last]
+    net = values - _mean(values[windows.reference].T, 1.0)
+    before, after = _mean(net, windows.before), _mean(net, windows.after)
+    names = tuple(name for name in study.covariates if name != "graph")
+    traits, moderators = (_traits(panel, group, windows.start) for group in (names, study.moderators))
+    whole = np.isfinite(np.column_stack([before, after, windows.amount, traits, moderators])).all(axis=1)
+    units = windows.units & whole
+    _require_contrast(spec, windows.amount[units])
+    doses = panel.matrix(f"d_{study.treatment.name}")[units, :last]
     seen = np.isfinite(values[units])
-    treated = seen & (np.nan_to_num(doses[units, :last]) != 0)
+    treated = seen & (np.nan_to_num(doses) != 0)
     return Collapsed(
         units=np.flatnonzero(units),
-        treatment=amount[units],
-        change=(later - level)[units],
-        before=level[units],
+        treatment=windows.amount[units],
+        change=(after - before)[units],
+        before=before[units],
         traits=traits[units],
-        names=tuple(names),
+        names=names,
         moderators=moderators[units],
         cluster=panel.by_unit("cluster")[units],
         n_observations=int(seen.sum()),
         lowest=float(np.nanmin(values[units])),
         treated_level=float(values[units][treated].mean()),
-        treated_dose=float(doses[units, :last][treated].mean()),
-        warnings=warnings,
+        treated_dose=float(doses[treated].mean()),
+        warnings=windows.warnings + _lost(windows.units & ~whole),
     )
 
 
@@ -128,26 +131,49 @@ def no_weights(spec: EstimatorSpec, study: Study) -> None:
         raise Unsupported("takes no weights", where=spec.name, cure="Remove `weights`, or choose another estimator")
 
 
-def _windows(cohort: np.ndarray, units: np.ndarray, last: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Weights of the periods after and before, shape (n_units, last) each, and the first treated period of all."""
+def _of_cohorts(spec: EstimatorSpec, study: Study, panel: Panel) -> _Windows:
+    """Each treated unit its own window; a never-treated one those of all cohorts, by their size."""
+    design = _staggered.design(spec, study, panel, np.ones(panel.n_units, bool), 0)
+    cohort, units = design.cohort, design.units
     codes, size = np.unique(cohort[units & (cohort != NEVER)], return_counts=True)
-    late = np.arange(last) >= codes[:, None]
+    late = np.arange(design.n_periods) >= codes[:, None]
     after, before = late / late.sum(axis=1, keepdims=True), ~late / (~late).sum(axis=1, keepdims=True)
     place = np.searchsorted(codes, np.where(np.isin(cohort, codes), cohort, codes[0]))
-    never = (cohort == NEVER)[:, None]
-    share = size / size.sum()
-    return np.where(never, share @ after, after[place]), np.where(never, share @ before, before[place]), int(codes[0])
+    never, share = cohort == NEVER, size / size.sum()
+    return _Windows(
+        before=np.where(never[:, None], share @ before, before[place]),
+        after=np.where(never[:, None], share @ after, after[place]),
+        amount=(~never).astype(float),
+        units=units,
+        reference=units & never,
+        start=int(codes[0]),
+        warnings=design.warnings + _guard.cohorts_of_few(study, panel, units),
+    )
 
 
-def _start(spec: EstimatorSpec, study: Study, panel: Panel) -> int:
-    treatment = study.treatment
+def _of_a_dose(spec: EstimatorSpec, study: Study, panel: Panel) -> _Windows:
+    treatment, everyone = study.treatment, np.ones(panel.n_units, bool)
     if treatment.kind != "dose" or treatment.name not in panel.start:
         raise Unsupported(
             "needs an absorbing treatment, or a dose with a common start",
             where=spec.name,
             cure="Give the treatment `first_treated`, or `start` and `dose: mean_post`",
         )
-    return panel.start[treatment.name]
+    start = panel.start[treatment.name]
+    late = np.tile(np.arange(panel.n_periods) >= start, (panel.n_units, 1))
+    amount = _mean(panel.matrix(f"d_{treatment.name}"), late * 1.0)
+    return _Windows(~late * 1.0, late * 1.0, amount, everyone, everyone, start, ())
+
+
+def _traits(panel: Panel, names: tuple[str, ...], start: int) -> np.ndarray:
+    """Means before any unit is treated, shape (n_units, n_names)."""
+    return np.array([_mean(panel.matrix(name)[:, :start], 1.0) for name in names]).reshape(-1, panel.n_units).T
+
+
+def _lost(units: np.ndarray) -> tuple[str, ...]:
+    if not units.any():
+        return ()
+    return (f"{units.sum()} units lack rows before or after the start of treatment and are left out",)
 
 
 def _mean(values: np.ndarray, weight: np.ndarray | float) -> np.ndarray:

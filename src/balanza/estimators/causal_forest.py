@@ -96,7 +96,8 @@ def _predict(
 ) -> kernel.Nuisances:
     """What is expected of each unit, and the forest's effect for it, each from other clusters."""
     model = _crossfit.learner(learner, rng)
-    expected, chance = (_crossfit.predicted(model, features, column, fold) for column in (data.change, data.treatment))
+    known = _crossfit.dictionary(features) if learner == "lasso" else features
+    expected, chance = (_crossfit.predicted(model, known, column, fold) for column in (data.change, data.treatment))
     effect = np.zeros(len(fold))
     for code in np.unique(fold):
         train, held = fold != code, fold == code
