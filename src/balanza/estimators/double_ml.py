@@ -2,11 +2,12 @@
 
 Outcome and treatment enter net of unit and period effects. What covariates explain of either is learned on other
 clusters (cross-fitting by cluster) and taken off, and what is left of the outcome is regressed on what is left of the
-treatment. For the lasso the covariates' squares and products enter net of the same effects, which is exact where the
+treatment. Learners see the covariates' squares and products net of the same effects, which is exact where the
 confounding is such a polynomial (Clarke and Polselli 2025); those of baseline covariates alone enter times eight blocks
-of time. Trees get the covariates as they are, their unit means and the period, which is an approximation: they learn
-functions of the present, and not of a unit's whole path. Sample splits are repeated, and their median taken
-(Chernozhukov et al. 2018, definition 3.3). A count with exposure enters as its rate per 100,000 a year.
+of time. Trees see beside them the covariates as they are, their unit means and the period: they can bend further, but
+a bent function net of effects depends on a unit's whole path, so that they only come near it, and slower. Sample splits
+are repeated, and their median taken (Chernozhukov et al. 2018, definition 3.3). A count with exposure enters as its
+rate per 100,000 a year.
 """
 
 from __future__ import annotations
@@ -105,11 +106,13 @@ def _rows(study: Study, panel: Panel, learner: str) -> _Rows:
             where=SPEC.name,
             cure="Use rows in which it varies between units over time",
         ) from None
-    build = _polynomials if learner == "lasso" else _levels
+    features = _polynomials(covariates, seen)
+    if learner != "lasso":
+        features = np.hstack([features, _levels(covariates, seen)])
     return _Rows(
         outcome=net[0][seen],
         treatment=net[1][seen],
-        features=build(covariates, seen),
+        features=features,
         cluster=np.broadcast_to(panel.by_unit("cluster")[:, None], seen.shape)[seen],
         treated=np.nan_to_num(doses[seen]) != 0,
         raw=outcome[seen],
