@@ -171,7 +171,8 @@ class Estimate:
 
     `rows` has the columns ROW_COLUMNS; `covariance` is square, labelled by row number of `rows` (as text), and
     with several treatments by `<treatment>:<row>`. `percent_change` and `rate_change` are (value, low, high) for
-    the treatment's stated unit: per cent of the outcome, and homicides per 100,000 people a year.
+    the treatment's stated unit: per cent of the outcome, and homicides per 100,000 people a year. An `interval` that is
+    unbounded has infinite ends, an empty one NaN, and a warning says so; both are written as null.
     """
 
     treatment: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +11,9 @@ from tests.contract.panels import PERIODS, UNITS, make_panel, make_study, treatm
 from balanza.contract import Estimate, Treatment
 from balanza.errors import Unsupported
 from balanza.estimators import instrument
-from balanza.provenance import plain
+from balanza.provenance import read_json
 from balanza.registry import reason_against
+from balanza.results import KEYS, read_estimate, write_estimate
 
 DOSE = Treatment("guard", "dose", column="guard", unit="element")
 
@@ -73,11 +74,14 @@ def test_least_squares_is_wrong_there() -> None:
     assert isinstance(biased, Estimate) and biased.interval[1] < 2
 
 
-def test_weak_instruments_give_an_unbounded_interval_that_can_be_written() -> None:
+def test_weak_instruments_give_an_unbounded_interval_that_can_be_written(tmp_path: Path) -> None:
     found = run(world(strength=0.0, seed=2))
     assert found.interval == (-np.inf, np.inf) and found.percent_change is None and found.rate_change is None
     assert "are weak" in found.warnings[0] and "unbounded" in found.warnings[1]
-    assert json.loads(json.dumps(plain(found.interval), allow_nan=False)) == [None, None]
+    write_estimate(tmp_path, "instrument", found, dict.fromkeys(KEYS))
+    assert read_json(tmp_path / "instrument.json")["interval"] == [None, None]
+    back = read_estimate(tmp_path, "instrument")
+    assert back is not None and np.isnan(back.interval).all() and back.value == found.value
 
 
 def test_instruments_that_contradict_each_other_give_an_empty_interval() -> None:
