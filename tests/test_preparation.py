@@ -178,6 +178,25 @@ def test_columns_named_by_options_are_passed_on() -> None:
         prepare(asked, table())
 
 
+def test_moderators_and_instruments_are_passed_on() -> None:
+    asked = study(covariates=("wealth",), moderators=("size", "wealth"), instruments=("base",))
+    given = table().assign(wealth=1.0, size=range(12), base=range(12, 24))
+    frame = prepare(asked, given).frame
+    assert columns_of(asked)[-3:] == ["wealth", "size", "base"]
+    assert frame["size"].sum() == sum(range(12)) and frame["base"].sum() == sum(range(12, 24))
+    with pytest.raises(PanelError, match="column size: the value is missing"):
+        prepare(asked, given.assign(size=np.nan))
+    gaps = given.assign(base=given["base"].where(given["base"] != 14))
+    assert prepare(study(**{**vars(asked), "missing": "drop"}), gaps).dropped == {"base missing": 1}
+
+
+def test_a_single_period_is_a_cross_section() -> None:
+    one = table()[table()["month"] == "2019-03-01"]
+    panel = prepare(study(Treatment("guard", "dose", column="dose")), one)
+    assert panel.n_periods == 1 and panel.balanced
+    assert panel.matrix("d_guard").tolist() == [[10], [20], [60]]
+
+
 def test_cohorts_in_years_on_a_monthly_panel_are_refused() -> None:
     frame = table().assign(first=2019)
     with pytest.raises(PanelError, match="column first: holds numbers, and the periods are dates"):

@@ -130,7 +130,9 @@ class Panel:
       d_<treatment>           the treatment of that row, in its stated units (divided by `per`)
       g_<treatment>           for absorbing treatments: the code of the first treated period, -1 for never;
                               a code may lie beyond the window's last period (treated later than seen)
-      and, under their own names, the covariates and the columns that options called `..._column` ask for.
+      and, under their own names, the covariates, moderators and instruments, and the columns that options called
+      `..._column` ask for.
+    A panel with a single period is a cross-section.
     `start` gives, per dose treatment with a start, the code of the first period with a dose.
     `periods_per_year` is 12 for months, 1 for years, and None where periods are neither (survey waves): then nothing is
     stated by the year. `dropped` counts rows left out on the way, by reason.
@@ -180,7 +182,8 @@ class Estimate:
 
     `rows` has the columns ROW_COLUMNS; `covariance` is square, labelled by row number of `rows` (as text), and
     with several treatments by `<treatment>:<row>`. `percent_change` and `rate_change` are (value, low, high) for
-    the treatment's stated unit: per cent of the outcome, and homicides per 100,000 people a year.
+    the treatment's stated unit: per cent of the outcome, and homicides per 100,000 people a year. An `interval` that is
+    unbounded has infinite ends, an empty one NaN, and a warning says so; both are written as null.
     """
 
     treatment: str

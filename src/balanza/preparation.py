@@ -85,16 +85,16 @@ def columns_of(study: Study) -> list[str]:
         wanted.append(treatment.column)
         wanted.append(treatment.first_treated if isinstance(treatment.first_treated, str) else None)
     wanted += _passed_on(study)
-    wanted += list(study.moderators) + list(study.instruments)
     wanted += [column for family in study.families.values() for column in family]
     return list(dict.fromkeys(column for column in wanted if column))
 
 
 def _passed_on(study: Study) -> list[str]:
-    """Columns that estimators see under their own names: covariates, and what options called `..._column` name."""
+    """Columns that estimators see under their own names: those of the study, and what options `..._column` name."""
     options = [item for given in study.options.values() for item in given.items()]
     named = [value for name, value in options if name.endswith("_column") and isinstance(value, str)]
-    return list(dict.fromkeys([name for name in study.covariates if name != "graph"] + named))
+    own = [name for name in study.covariates if name != "graph"]
+    return list(dict.fromkeys([*own, *named, *study.moderators, *study.instruments]))
 
 
 def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
@@ -113,7 +113,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     -------
     Panel
         Sorted by unit and period, with outcome, exposure, weight, cluster, treatments, covariates (those of
-        `study.baseline` by their value before treatment) and the columns that options named `..._column` ask for.
+        `study.baseline` by their value before treatment), moderators, instruments and the columns that options named
+        `..._column` ask for.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -91,13 +92,16 @@ def write_no_estimate(
 
 
 def read_estimate(folder: Path, stem: str) -> Estimate | None:
-    """Read an estimate back into the contract's form, or None where it declined or failed."""
+    """Read an estimate back into the contract's form, or None where it declined or failed.
+
+    A bound that was not finite reads NaN.
+    """
     values = read_json(folder / f"{stem}.json")
     if values["status"] != "ran":
         return None
     own = {item.name: values[item.name] for item in fields(Estimate) if item.name not in FRAMES}
     for key in ("interval", "percent_change", "rate_change", "warnings"):
-        own[key] = tuple(own[key]) if own[key] is not None else None
+        own[key] = tuple(math.nan if item is None else item for item in own[key]) if own[key] is not None else None
     covariance = pd.read_parquet(folder / f"{stem}.covariance.parquet")
     return Estimate(
         **own,

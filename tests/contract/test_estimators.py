@@ -40,7 +40,16 @@ OPTIONS = {
     "triple_difference": {"group_column": "eligible", "area_column": "area"},
     "negative_binomial": {"effects": "unit"},
     "spillover": {"latitude_column": "latitude", "longitude_column": "longitude"},
+    "double_ml": {"folds": 2, "repetitions": 1},
+    "causal_forest": {"folds": 2, "trees": 40, "learner": "lasso"},
 }
+# What some studies must name: covariates, moderators, instruments.
+NEEDS = {
+    "double_ml": {"covariates": ("moving",)},
+    "causal_forest": {"covariates": ("trait",), "moderators": ("size",)},
+    "instrument": {"instruments": ("push",)},
+}
+TRAIT, MOVING = np.random.default_rng(8).normal(size=UNITS), np.random.default_rng(9).normal(size=(UNITS, PERIODS))
 LATITUDE = np.where(np.arange(UNITS) < 16, 16 + 0.2 * np.arange(UNITS), 30.0)  # 22 km apart, the last eight far away
 POPULATION = np.linspace(2e4, 9e4, UNITS)[:, None] * np.linspace(1, 1.1, PERIODS)
 PER_MONTH = 1e5 * 12
@@ -49,12 +58,22 @@ PER_MONTH = 1e5 * 12
 def build(kind: str, family: str, rate: np.ndarray, **changes) -> tuple[Study, Panel]:
     """A study and its panel, from the outcome or, for counts, from the rate per 100,000 a year."""
     counts = family == "poisson"
+    others = {
+        "eligible": ELIGIBLE,
+        "area": AREA,
+        "latitude": LATITUDE,
+        "longitude": np.full(UNITS, -100.0),
+        "trait": TRAIT,
+        "size": np.roll(TRAIT, 1) < TRAIT,
+        "moving": MOVING,
+        "push": path(kind) + 0.5 * MOVING,
+    }
     panel = make_panel(
         rate * POPULATION / PER_MONTH if counts else rate,
         {"guard": treated(kind)},
         exposure=POPULATION if counts else None,
         cluster=CLUSTER,
-        covariates={"eligible": ELIGIBLE, "area": AREA, "latitude": LATITUDE, "longitude": np.full(UNITS, -100.0)},
+        covariates=others,
         start={"guard": 6} if kind == "dose" else None,
     )
     return make_study([treatment(kind)], family, **{"options": OPTIONS, **changes}), panel
@@ -75,6 +94,7 @@ def with_effect(rate: np.ndarray, kind: str, scale: str, effect: float) -> np.nd
 
 
 def run(entry: Entry, study: Study, panel: Panel, seed: int = 0) -> Estimate:
+    study = dataclasses.replace(study, **NEEDS.get(entry.spec.name, {}))
     found = entry.function(study, panel, np.random.default_rng(seed))
     return found if isinstance(found, Estimate) else found[study.treatment.name]
 

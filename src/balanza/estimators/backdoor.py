@@ -1,0 +1,289 @@
+"""Adjustment for the study's covariates by DoWhy: regression, inverse probability weighting, or doubly robust.
+
+The covariates are those that a graph, or the study file, chose. What a row is depends on the treatment:
+
+- absorbing: one row a unit (`balanza.estimators._collapsed`). The outcome is the unit's change at treatment net of
+  common shocks, and its level before treatment is a covariate beside the baseline values of the others, so that units
+  are compared with the same past. For staggered cohorts each treated unit has its own window, and a never-treated one
+  the mean of all cohorts' windows.
+- a dose, or a treatment that may switch off: one row a unit and period, all columns net of unit and period effects (and
+  of baseline covariates times period). That is two-way least squares, by another engine.
+- a panel with a single period: a cross-section, as it is. A 0/1 treatment is then stated as `reversible`.
+
+The value is DoWhy's. It has no clustered inference for panels, so that the standard error comes from the influence
+functions of `balanza.kernels.adjustment`, whose value must agree with DoWhy's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from balanza.contract import Estimate, EstimatorSpec, Panel, Study
+from balanza.errors import Unsupported
+from balanza.estimators import _collapsed, _covariates, _dowhy, _guard, _level, _rates
+from balanza.estimators._dowhy import Method
+from balanza.kernels import adjustment as kernel
+from balanza.kernels import within
+from balanza.kernels.within import Degenerate
+
+SPEC = EstimatorSpec(
+    name="backdoor",
+    title="Backdoor adjustment (DoWhy)",
+    estimand="Effect of one unit of treatment on the outcome (a count with exposure: on its rate per 100,000 a year)"
+    " given the covariates: by regression the same for all units, by weights the average over all units or the treated",
+    treatments=frozenset({"binary", "reversible", "dose"}),
+    families=frozenset({"gaussian", "poisson"}),
+    reference="Pearl (1995), Biometrika 82(4); Sharma and Kiciman (2020), arXiv:2011.04216 (DoWhy); Lunceford and"
+    " Davidian (2004), Statistics in Medicine 23(19)",
+    assumptions=(
+        "The covariates, with the level before treatment where there is one, block every backdoor path: units that"
+        " share them would have changed alike without treatment",
+        "Among units with the same covariates some are treated and some are not",
+        "By regression, outcomes are linear in the covariates and the effect is the same for all; by weights, the logit"
+        " of treatment is; doubly robust, either",
+        "No unit's treatment affects another unit",
+    ),
+    standard_errors="Influence functions that count the estimation of all nuisance coefficients, summed by cluster,"
+    " G/(G-1) x (n-1)/(n-k), Student's t with G-1 degrees of freedom",
+    options={"method": "regression", "target": "ate"},
+)
+WORDS = {"regression": "linear regression", "ipw": "inverse probability weights", "doubly_robust": "doubly robust"}
+AVERAGE = {"ate": "average over all units", "att": "average over the treated"}
+EXTREME = 0.02
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows to adjust, shape (n,) and (n, k), already net of what is absorbed; `n_absorbed` coefficients were."""
+
+    outcome: np.ndarray
+    treatment: np.ndarray
+    covariates: np.ndarray
+    names: tuple[str, ...]
+    cluster: np.ndarray
+    what: str
+    n_absorbed: int
+    treated_level: float
+    treated_dose: float
+    n_observations: int
+    n_units: int
+    n_treated: int
+    lowest: float
+    warnings: tuple[str, ...]
+
+
+def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
+    """Adjust for the covariates.
+
+    Parameters
+    ----------
+    study, panel, rng : as in the contract
+
+    Returns
+    -------
+    Estimate
+        Scale: level. `percent_change` relates the effect to the mean outcome that treated rows would have had.
+
+    Raises
+    ------
+    Unsupported
+        If the panel holds no comparison, the method does not fit the treatment, covariates are collinear or tell
+        treated from untreated units without error, or the study has weights.
+    """
+    _guard.require(SPEC, study, panel)
+    chosen = _guard.options(SPEC, study, method=("regression", "ipw", "doubly_robust"), target=("ate", "att"))
+    method, target = chosen["method"], chosen["target"]
+    _collapsed.no_weights(SPEC, study)
+    _require_fit(study, panel, method, target)
+    rows = _rows(study, panel)
+    try:
+        own = _adjust(rows, method, target)
+    except Degenerate as problem:
+        raise _refusal(problem, rows) from None
+    value = _dowhy.effect(rows.outcome, rows.treatment, rows.covariates, method, target)
+    _require_agreement(value, own.value, float(np.abs(rows.outcome).max()))
+    return _estimate(study, panel, rows, value, own, method, target)
+
+
+def _require_fit(study: Study, panel: Panel, method: Method, target: str) -> None:
+    """Refuse weights for treatments that are not one switch a row, and DoWhy's gap."""
+    if method != "regression" and study.treatment.kind != "binary" and panel.n_periods > 1:
+        raise Unsupported(
+            f"method {method} weighs treated against untreated units, and {study.treatment.name} is no single switch",
+            where=SPEC.name,
+            cure="Use method: regression",
+        )
+    if method != "regression" and not panel.frame[f"d_{study.treatment.name}"].isin((0, 1)).all():
+        raise Unsupported(f"method {method} takes 0/1 treatments", where=SPEC.name, cure="Use method: regression")
+    if method == "doubly_robust" and target == "att":
+        raise Unsupported(
+            "DoWhy's doubly robust estimate is of the average over all units only",
+            where=SPEC.name,
+            cure="Use target: ate, or method: ipw",
+        )
+
+
+def _rows(study: Study, panel: Panel) -> _Rows:
+    if panel.n_periods == 1:
+        return _cross_section(study, panel)
+    if study.treatment.kind == "binary":
+        return _one_a_unit(study, panel)
+    return _within(study, panel)
+
+
+def _one_a_unit(study: Study, panel: Panel) -> _Rows:
+    data = _collapsed.collapse(SPEC, study, panel)
+    size = float(np.abs(_rates.outcome(study, panel)[data.units]).max(initial=0.0, where=_seen(panel)[data.units]))
+    covariates, names = _collapsed.varying(
+        np.column_stack([data.before, data.traits]), ("the level before treatment", *data.names), size
+    )
+    return _Rows(
+        outcome=data.change,
+        treatment=data.treatment,
+        covariates=covariates,
+        names=names,
+        cluster=data.cluster,
+        what="change at treatment, given the level before and the covariates",
+        n_absorbed=0,
+        treated_level=data.treated_level,
+        treated_dose=data.treated_dose,
+        n_observations=data.n_observations,
+        n_units=len(data.units),
+        n_treated=int((data.treatment != 0).sum()),
+        lowest=data.lowest,
+        warnings=data.warnings,
+    )
+
+
+def _seen(panel: Panel) -> np.ndarray:
+    return np.asarray(np.isfinite(panel.matrix("outcome")))
+
+
+def _cross_section(study: Study, panel: Panel) -> _Rows:
+    columns = [name for name in study.covariates if name != "graph"]
+    values = np.column_stack([np.zeros(panel.n_units), *(panel.matrix(name)[:, 0] for name in columns)])
+    covariates, names = _collapsed.varying(values, ("", *columns), 1.0)
+    return _long(
+        study, panel, _rates.outcome(study, panel), panel.matrix(f"d_{study.treatment.name}"), covariates, names
+    )
+
+
+def _within(study: Study, panel: Panel) -> _Rows:
+    """Rows of all units and periods, net of unit and period effects and of baseline covariates times period."""
+    split = _covariates.split(SPEC, study, panel)
+    seen = _seen(panel)
+    doses = panel.matrix(f"d_{study.treatment.name}")
+    net = within.within(
+        np.concatenate([_rates.outcome(study, panel)[None], doses[None], split.varying]), seen * 1.0, split.baseline
+    )
+    within.refuse_collinear(seen * 1.0, np.where(seen, doses, 0.0)[None], np.array([[(net[1] ** 2).sum()]]))
+    slopes = split.baseline.shape[1] * (panel.n_periods - 1)
+    return _long(study, panel, net[0], net[1], net[2:][:, seen].T, split.names, n_absorbed=panel.n_periods - 1 + slopes)
+
+
+def _long(
+    study: Study,
+    panel: Panel,
+    outcome: np.ndarray,
+    treatment: np.ndarray,
+    covariates: np.ndarray,
+    names: tuple[str, ...],
+    n_absorbed: int = 0,
+) -> _Rows:
+    """Rows of a panel as they are seen; `outcome` and `treatment` are units x periods."""
+    seen, raw, doses = _seen(panel), _rates.outcome(study, panel), panel.matrix(f"d_{study.treatment.name}")
+    treated = seen & (np.nan_to_num(doses) != 0)
+    return _Rows(
+        outcome=outcome[seen],
+        treatment=treatment[seen],
+        covariates=covariates,
+        names=names,
+        cluster=np.broadcast_to(panel.by_unit("cluster")[:, None], seen.shape)[seen],
+        what="change" if n_absorbed else "difference of the outcome, given the covariates",
+        n_absorbed=n_absorbed,
+        treated_level=float(raw[treated].mean()),
+        treated_dose=float(doses[treated].mean()),
+        n_observations=int(seen.sum()),
+        n_units=panel.n_units,
+        n_treated=int(treated.any(axis=1).sum()),
+        lowest=float(raw[seen].min()),
+        warnings=(),
+    )
+
+
+def _adjust(rows: _Rows, method: Method, target: kernel.Target) -> kernel.Adjusted:
+    if method == "regression":
+        return kernel.regression(rows.outcome, rows.treatment, rows.covariates)
+    if method == "ipw":
+        return kernel.weighting(rows.outcome, rows.treatment, rows.covariates, target)
+    return kernel.doubly_robust(rows.outcome, rows.treatment, rows.covariates)
+
+
+def _refusal(problem: Degenerate, rows: _Rows) -> Unsupported:
+    names = ", ".join(name for name in rows.names if name) or "none"
+    if problem.reason == "separated":
+        return Unsupported(
+            f"the covariates ({names}) tell treated from untreated units without error, or are collinear, so that no"
+            " logit fits",
+            where=SPEC.name,
+            cure="Use fewer covariates, or method: regression",
+        )
+    what = "the treatment" if problem.index == 0 else "a covariate"
+    return Unsupported(
+        f"{what} has no variation of its own beside the others ({names}) and what is absorbed",
+        where=SPEC.name,
+        cure="Remove what it repeats, or use rows in which it varies",
+    )
+
+
+def _require_agreement(value: float, own: float, size: float) -> None:
+    if not abs(value - own) <= 1e-6 * max(abs(own), 1e-3 * size, np.finfo(float).tiny):
+        raise Unsupported(
+            f"DoWhy's value {value:.8g} and our own {own:.8g} differ: its logit has not converged",
+            where=SPEC.name,
+            cure="Use fewer or better scaled covariates, or method: regression",
+        )
+
+
+def _estimate(
+    study: Study, panel: Panel, rows: _Rows, value: float, own: kernel.Adjusted, method: Method, target: str
+) -> Estimate:
+    influence = kernel.clustered(own.influence, rows.cluster)
+    n_clusters, n_rows = len(influence), len(rows.outcome)
+    size = within.small_sample(n_clusters, n_rows, own.n_coefficients + rows.n_absorbed)
+    freedom = n_clusters - 1
+    over = "the same for all units" if method == "regression" else AVERAGE[target]
+    unit = study.treatment.unit or "unit of treatment"
+    return _level.estimate(
+        study,
+        panel,
+        f"Effect on {_rates.scale(study, panel)} per {unit} ({rows.what}), {over}",
+        value,
+        float(size * np.linalg.norm(influence)),
+        _level.Sample(
+            n_observations=rows.n_observations,
+            n_units=rows.n_units,
+            n_treated=rows.n_treated,
+            n_clusters=n_clusters,
+            untreated=rows.treated_level - value * rows.treated_dose,
+            lowest=rows.lowest,
+            warnings=rows.warnings + _overlap(own.propensity),
+        ),
+        _level.EventStudy(None, None, ()),
+        f"{WORDS[method]}: influence functions clustered by {study.cluster}, G/(G-1) x (n-1)/(n-k), t({freedom})",
+        f"dowhy {_dowhy.version()} (value), balanza.kernels.adjustment (standard error)",
+        freedom,
+    )
+
+
+def _overlap(propensity: np.ndarray) -> tuple[str, ...]:
+    """A sentence on units that are all but sure to be treated or not."""
+    extreme = int(((propensity < EXTREME) | (propensity > 1 - EXTREME)).sum())
+    if not extreme:
+        return ()
+    return (
+        f"{extreme} of {len(propensity)} rows have a probability of treatment below {EXTREME} or above"
+        f" {1 - EXTREME}: few comparable rows carry much weight",
+    )

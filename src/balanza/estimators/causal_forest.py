@@ -1,0 +1,256 @@
+"""A causal forest on changes, for effects that differ between kinds of units, by EconML.
+
+The panel is collapsed to one row a unit (`balanza.estimators._collapsed`): its change at treatment, given its level
+before, the baseline covariates and the moderators. What these explain of change and treatment is learned on other
+clusters, by a learner that the study chooses (EconML's own defaults are biased), and taken off. Honest forests are then
+grown on what is left, one for each fold of clusters, on the other folds; a unit's prediction comes from the forest that
+saw no unit of its cluster. Within a forest, trees draw units, not clusters: predictions get no intervals.
+
+What is reported rests on orthogonal scores summed by cluster (`balanza.kernels.forest`): for an absorbing treatment the
+average effect on the treated, by augmented weights; for a dose the effect of a unit, weighted by the variance of dose
+that covariates leave. So do the rows, one for each kind of unit that the moderators tell apart (values where there are
+at most four, else thirds). The calibration test says whether the forest's differences are there in the data of other
+clusters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from balanza.contract import Estimate, EstimatorSpec, Panel, Study
+from balanza.errors import Unsupported
+from balanza.estimators import _collapsed, _crossfit, _guard, _level, _rates, _summary
+from balanza.estimators._collapsed import Collapsed
+from balanza.kernels import forest as kernel
+from balanza.kernels.adjustment import clustered
+from balanza.kernels.multiplier import critical_value
+
+SPEC = EstimatorSpec(
+    name="causal_forest",
+    title="Causal forest",
+    estimand="Average effect on the treated (of a dose: effect of one unit), on the scale of the outcome (a count with"
+    " exposure: of its rate per 100,000 a year), given the level before and the covariates; the same by kind of unit",
+    treatments=frozenset({"binary", "dose"}),
+    families=frozenset({"gaussian", "poisson"}),
+    reference="Athey, Tibshirani and Wager (2019), Annals of Statistics 47(2); Athey and Wager (2019), Observational"
+    " Studies 5(2)",
+    assumptions=(
+        "Units with the same level before and the same covariates would have changed alike without treatment",
+        "Among units with the same covariates some are treated and some are not, or doses differ",
+        "The learners come close enough to what covariates explain of change and treatment",
+        "No unit's treatment affects another unit",
+    ),
+    standard_errors="Orthogonal scores summed by cluster, G/(G-1), Student's t with G-1 degrees of freedom; nuisances"
+    " and forest are predicted from other clusters and count as known",
+    options={"learner": "forest", "folds": 5, "trees": 500, "draws": 999},
+)
+SUBFOREST = 4
+FEW_VALUES = 4
+THIRDS = ("lowest third", "middle third", "highest third")
+Effect = Callable[[kernel.Nuisances, np.ndarray], tuple[float, np.ndarray]]
+
+
+def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
+    """Estimate the average effect, and effects by kind of unit.
+
+    Parameters
+    ----------
+    study, panel, rng : as in the contract
+
+    Returns
+    -------
+    Estimate
+        Scale: level. Rows of kind group. `percent_change` relates the effect to the mean outcome that treated rows
+        would have had.
+
+    Raises
+    ------
+    Unsupported
+        If the study names neither covariates nor moderators, has weights, or fewer clusters than folds; if a dose has
+        no common start, or the panel holds no comparison.
+    """
+    _crossfit.require_columns(SPEC, study, study.covariates + study.moderators)
+    _guard.require(SPEC, study, panel)
+    chosen = _guard.options(SPEC, study, learner=_crossfit.LEARNERS)
+    n_folds, draws = _guard.whole(SPEC, chosen, "folds", 2), _guard.whole(SPEC, chosen, "draws", 1)
+    trees = _guard.whole(SPEC, chosen, "trees", SUBFOREST)
+    _collapsed.no_weights(SPEC, study)
+    data = _collapsed.collapse(SPEC, study, _crossfit.canonical(panel))
+    columns = np.column_stack([data.before, data.traits, data.moderators])
+    size = float(np.abs(data.change).max() + abs(data.treated_level))
+    features, _ = _collapsed.varying(columns, tuple(map(str, range(columns.shape[1]))), size)
+    if not features.shape[1]:
+        raise Unsupported(
+            "no covariate differs between units before treatment", where=SPEC.name, cure="Add covariates that do"
+        )
+    fold = _crossfit.folds(SPEC, study, data.cluster, n_folds, rng)
+    found = _predict(data, features, fold, chosen["learner"], trees - trees % SUBFOREST, rng)
+    return _estimate(study, panel, data, found, chosen, rng, draws)
+
+
+def _predict(
+    data: Collapsed, features: np.ndarray, fold: np.ndarray, learner: str, trees: int, rng: np.random.Generator
+) -> kernel.Nuisances:
+    """What is expected of each unit, and the forest's effect for it, each from other clusters."""
+    model = _crossfit.learner(learner, rng)
+    known = _crossfit.dictionary(features) if learner == "lasso" else features
+    expected, chance = (_crossfit.predicted(model, known, column, fold) for column in (data.change, data.treatment))
+    effect = np.zeros(len(fold))
+    for code in np.unique(fold):
+        train, held = fold != code, fold == code
+        forest = _forest(trees, rng)
+        forest.fit(features[train], (data.treatment - chance)[train], (data.change - expected)[train])
+        effect[held] = forest.predict(features[held])[:, 0]
+    return kernel.Nuisances(data.change, data.treatment, expected, chance, effect)
+
+
+def _forest(trees: int, rng: np.random.Generator) -> Any:
+    from econml.grf import CausalForest
+
+    return CausalForest(
+        n_estimators=trees,
+        criterion="mse",
+        min_samples_leaf=5,
+        max_samples=0.45,
+        honest=True,
+        inference=False,
+        subforest_size=SUBFOREST,
+        n_jobs=1,
+        random_state=int(rng.integers(_crossfit.SEEDS)),
+    )
+
+
+def _estimate(
+    study: Study,
+    panel: Panel,
+    data: Collapsed,
+    found: kernel.Nuisances,
+    chosen: Mapping[str, Any],
+    rng: np.random.Generator,
+    draws: int,
+) -> Estimate:
+    from importlib.metadata import version
+
+    binary = study.treatment.kind == "binary"
+    effect: Effect = kernel.effect_on_treated if binary else kernel.partial_effect
+    value, influence = effect(found, np.ones(len(data.units), bool))
+    if np.isnan(value):
+        raise Unsupported(
+            "the covariates explain the treatment without rest", where=SPEC.name, cure="Use fewer covariates"
+        )
+    sums = _clustered(influence, data.cluster)
+    n_clusters = len(sums)
+    freedom = n_clusters - 1
+    unit = study.treatment.unit or "unit of treatment"
+    return _level.estimate(
+        study,
+        panel,
+        f"{'Average effect on the treated' if binary else f'Effect of one {unit}'} on {_rates.scale(study, panel)}"
+        " (change at treatment, given the level before and the covariates)",
+        value,
+        float(np.linalg.norm(sums)),
+        _level.Sample(
+            n_observations=data.n_observations,
+            n_units=len(data.units),
+            n_treated=int((data.treatment != 0).sum()),
+            n_clusters=n_clusters,
+            untreated=data.treated_level - value * data.treated_dose,
+            lowest=data.lowest,
+            warnings=data.warnings + _overlap(found, binary) + _calibration(study, data, found),
+        ),
+        _groups(study, data, found, effect, rng, draws),
+        f"orthogonal scores clustered by {study.cluster}, {chosen['folds']} folds of clusters, G/(G-1), t({freedom})",
+        f"econml {version('econml')} ({chosen['trees']} honest trees a fold); {_crossfit.WORDS[chosen['learner']]}",
+        freedom,
+    )
+
+
+def _clustered(influence: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Influence by cluster, with the factor G/(G-1)."""
+    sums = clustered(influence, cluster)
+    return np.asarray(sums * np.sqrt(len(sums) / (len(sums) - 1)))
+
+
+def _groups(
+    study: Study, data: Collapsed, found: kernel.Nuisances, effect: Effect, rng: np.random.Generator, draws: int
+) -> _level.EventStudy:
+    """Effects by kind of unit; kinds whose treated or untreated units lie in a single cluster are left out."""
+    kinds = {
+        label: rows
+        for name, values in zip(study.moderators, data.moderators.T, strict=True)
+        for label, rows in kinds_of(name, values).items()
+    }
+    told = {label: effect(found, rows) for label, rows in kinds.items() if _comparable(study, data, rows)}
+    told = {label: item for label, item in told.items() if np.isfinite(item[0])}
+    lost = [label for label in kinds if label not in told]
+    warnings = (f"No effect is told for {', '.join(lost)}: too few clusters to compare",) if lost else ()
+    if not told:
+        return _level.EventStudy(None, None, warnings)
+    sums = _clustered(np.column_stack([influence for _, influence in told.values()]), data.cluster)
+    rows = _summary.rows_frame(
+        "group",
+        np.array([value for value, _ in told.values()]),
+        np.linalg.norm(sums, axis=0),
+        study.level,
+        len(sums) - 1,
+        critical_value(sums, draws, study.level, rng),
+        group=np.array(list(told)),
+    )
+    return _level.EventStudy(rows, _summary.covariance_frame(sums, [str(row) for row in range(len(rows))]), warnings)
+
+
+def kinds_of(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows of each kind that a moderator tells apart: its values where they are few, else thirds.
+
+    Parameters
+    ----------
+    name : str
+    values : ndarray, shape (n,)
+
+    Returns
+    -------
+    dict of str to ndarray of bool, shape (n,)
+    """
+    found = np.unique(values)
+    if len(found) == 1:
+        return {}
+    if len(found) <= FEW_VALUES:
+        return {f"{name} = {value:g}": values == value for value in found}
+    third = np.searchsorted(np.quantile(values, [1 / 3, 2 / 3]), values)
+    return {f"{name}: {word}": third == code for code, word in enumerate(THIRDS) if (third == code).any()}
+
+
+def _comparable(study: Study, data: Collapsed, rows: np.ndarray) -> bool:
+    """Whether treated and untreated units among the rows lie in two clusters each; of a dose, all."""
+    arms = [rows & (data.treatment != 0), rows & (data.treatment == 0)] if study.treatment.kind == "binary" else [rows]
+    return all(len(np.unique(data.cluster[arm])) > 1 for arm in arms)
+
+
+def _overlap(found: kernel.Nuisances, binary: bool) -> tuple[str, ...]:
+    extreme = int((np.abs(found.chance - 0.5) > 0.5 - kernel.LIMIT).sum())
+    if not binary or not extreme:
+        return ()
+    return (
+        f"{extreme} of {len(found.chance)} units have a probability of treatment below {kernel.LIMIT} or above"
+        f" {1 - kernel.LIMIT}, and get the weight of that bound",
+    )
+
+
+def _calibration(study: Study, data: Collapsed, found: kernel.Nuisances) -> tuple[str, ...]:
+    """What the calibration test says."""
+    fit = kernel.calibrate(found)
+    if np.isnan(fit.coefficients[1]):
+        return ("Calibration: the forest predicts the same effect for all units",)
+    errors = np.linalg.norm(_clustered(fit.influence, data.cluster), axis=0)
+    freedom = len(np.unique(data.cluster)) - 1
+    mean, differences = fit.coefficients
+    two_sided = _summary.p_value(float(differences), float(errors[1]), freedom)
+    p_value = two_sided / 2 if differences > 0 else 1 - two_sided / 2
+    finds = "differ as the forest says" if p_value < 1 - study.level else "are not shown to differ as the forest says"
+    return (
+        f"Calibration (1 is right): mean effect {mean:.2f} ({errors[0]:.2f}), differences {differences:.2f}"
+        f" ({errors[1]:.2f}), one-sided p = {p_value:.3f}: effects {finds}",
+    )
