@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balanza.contract import EstimatorSpec, Panel, Study
+from balanza.contract import CheckSpec, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
 
 
@@ -19,7 +19,7 @@ class Covariates:
     baseline: np.ndarray
 
 
-def split(spec: EstimatorSpec, study: Study, panel: Panel) -> Covariates:
+def split(spec: EstimatorSpec | CheckSpec, study: Study, panel: Panel) -> Covariates:
     """Covariates of all units and periods, NaN where there is no row; the constant ones in alphabetical order.
 
     Raises
