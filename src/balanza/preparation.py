@@ -17,6 +17,8 @@ from balanza.errors import PanelError
 from balanza.provenance import text_digest
 
 NEVER = -1
+NEGATIVE_CONTROL = "negative_control"
+"""The family of outcomes that a treatment cannot change; they reach the panel, NaN where they are not measured."""
 
 
 def read_rows(study_file: Path, study: Study, rows: Path | None) -> pd.DataFrame:
@@ -84,6 +86,12 @@ def _passed_on(study: Study) -> list[str]:
     return list(dict.fromkeys([name for name in study.covariates if name != "graph"] + named))
 
 
+def negative_controls(study: Study) -> tuple[str, ...]:
+    """Outcomes of the family `negative_control` that no other part of the study brings into the panel."""
+    others = {study.outcome.column, *_passed_on(study)}
+    return tuple(name for name in study.families.get(NEGATIVE_CONTROL, ()) if name not in others)
+
+
 def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     """Check a table against a study and put it into canonical columns.
 
@@ -131,6 +139,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     frame["cluster"], cluster_labels = _clusters(rows[study.cluster], unit_codes, study.cluster, where)
     for name in _passed_on(study):
         frame[name] = _numbers(rows, name, where)
+    for name in negative_controls(study):
+        frame[name] = _numbers(rows, name, where, gaps=True)
     start: dict[str, int] = {}
     for treatment in study.treatments:
         start.update(_add_treatment(frame, rows, treatment, _Axis(span, monthly), unit_labels, where))
@@ -187,7 +197,8 @@ def _complete(study: Study, table: pd.DataFrame) -> dict[str, np.ndarray]:
     if study.missing == "refuse":
         return {}
     cohorts = {t.first_treated for t in study.treatments if isinstance(t.first_treated, str)}
-    return {name: table[name].isna().to_numpy() for name in columns_of(study) if name not in cohorts}
+    whole = cohorts | set(negative_controls(study))
+    return {name: table[name].isna().to_numpy() for name in columns_of(study) if name not in whole}
 
 
 def _codes(values: pd.Series, where: str) -> tuple[np.ndarray, np.ndarray]:
@@ -216,16 +227,22 @@ def _floor(study: Study) -> float | None:
 
 
 def _numbers(
-    rows: pd.DataFrame, column: str, where: str, *, at_least: float | None = None, above: float | None = None
+    rows: pd.DataFrame,
+    column: str,
+    where: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    gaps: bool = False,
 ) -> np.ndarray:
-    """A column as floats, refused at the first value that is missing, infinite or out of range."""
+    """A column as floats, refused at the first value that is missing (unless gaps may be), infinite or out of range."""
     spot = f"{where}, column {column}"
     try:
         values = rows[column].astype(float).to_numpy()
     except (TypeError, ValueError):
         raise PanelError("holds values that are not numbers", where=spot, cure="Encode it as numbers") from None
     checks: tuple[tuple[np.ndarray, str], ...] = (
-        (np.isnan(values), "is missing"),
+        (np.isnan(values) & (not gaps), "is missing"),
         (np.isinf(values), "is infinite"),
         (values < at_least if at_least is not None else np.zeros(len(values), bool), "is negative"),
         (values <= above if above is not None else np.zeros(len(values), bool), "is not positive"),

@@ -21,14 +21,13 @@ from balanza.kernels.within import Degenerate
 
 @dataclass(frozen=True)
 class Design:
-    """A study as units x periods, NaN where there is no row, without units and periods that tell nothing.
+    """A study as units x periods, NaN where there is no row.
 
     outcome, weight : shape (n_units, n_periods); for counts `weight` is the exposure, and both are times the weights
     treatments, covariates : shape (k, n_units, n_periods)
     baseline : shape (n_units, n_baseline), constant covariates
     names, varying_names, baseline_names : of treatments and covariates
     cluster : int, shape (n_units,), codes from 0 without gaps
-    unit, period : codes in the panel, of the units and periods that are left
     counts : whether the fit is Poisson
     where : the check's name, for errors
     """
@@ -42,8 +41,6 @@ class Design:
     varying_names: tuple[str, ...]
     baseline_names: tuple[str, ...]
     cluster: np.ndarray
-    unit: np.ndarray
-    period: np.ndarray
     counts: bool
     where: str
 
@@ -54,7 +51,18 @@ class Design:
 
 
 def read(spec: CheckSpec, study: Study, panel: Panel) -> Design:
-    """A study's rows as a design.
+    """A study's rows as a design, without units and periods that tell nothing.
+
+    Raises
+    ------
+    Unsupported
+        As `whole` and `trimmed`.
+    """
+    return trimmed(whole(spec, study, panel))
+
+
+def whole(spec: CheckSpec, study: Study, panel: Panel) -> Design:
+    """A study's rows as a design, all units and periods of the panel.
 
     Raises
     ------
@@ -69,22 +77,18 @@ def read(spec: CheckSpec, study: Study, panel: Panel) -> Design:
     if counts:
         exposure = panel.matrix("exposure") if study.outcome.exposure else np.ones_like(outcome)
         outcome, weight = outcome * weight, exposure * weight
-    return trimmed(
-        Design(
-            outcome=outcome,
-            weight=weight,
-            treatments=np.stack([panel.matrix(f"d_{treatment.name}") for treatment in study.treatments]),
-            covariates=split.varying,
-            baseline=split.baseline,
-            names=tuple(treatment.name for treatment in study.treatments),
-            varying_names=split.names,
-            baseline_names=tuple(sorted(set(study.covariates) - {*split.names, "graph"})),
-            cluster=panel.by_unit("cluster"),
-            unit=np.arange(panel.n_units),
-            period=np.arange(panel.n_periods),
-            counts=counts,
-            where=spec.name,
-        )
+    return Design(
+        outcome=outcome,
+        weight=weight,
+        treatments=np.stack([panel.matrix(f"d_{treatment.name}") for treatment in study.treatments]),
+        covariates=split.varying,
+        baseline=split.baseline,
+        names=tuple(treatment.name for treatment in study.treatments),
+        varying_names=split.names,
+        baseline_names=tuple(sorted(set(study.covariates) - {*split.names, "graph"})),
+        cluster=panel.by_unit("cluster"),
+        counts=counts,
+        where=spec.name,
     )
 
 
@@ -112,8 +116,6 @@ def trimmed(design: Design) -> Design:
         covariates=design.covariates[:, units][:, :, periods],
         baseline=design.baseline[units],
         cluster=np.searchsorted(codes, design.cluster[units]),
-        unit=design.unit[units],
-        period=design.period[periods],
     )
 
 

@@ -1,4 +1,4 @@
-"""How strong an unmeasured cause would have to be: omitted variable bias, E-values, proportional selection, weak proxies.
+"""How strong a hidden cause would have to be: omitted variable bias, E-values, proportional selection, weak proxies.
 
 After Cinelli and Hazlett (2020), JRSS B 82(1); VanderWeele and Ding (2017), Annals of Internal Medicine 167(4); Oster
 (2019), Journal of Business & Economic Statistics 37(2); and, for proxies, Ogburn and VanderWeele (2013), Biometrika
