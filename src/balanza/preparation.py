@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,11 +140,11 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     frame["cluster"], cluster_labels = _clusters(rows[study.cluster], unit_codes, study.cluster, where)
     for name in _passed_on(study):
         frame[name] = _numbers(rows, name, where)
-    for name in negative_controls(study):
-        frame[name] = _numbers(rows, name, where, gaps=True)
     start: dict[str, int] = {}
     for treatment in study.treatments:
         start.update(_add_treatment(frame, rows, treatment, _Axis(span, monthly), unit_labels, where))
+    for name in negative_controls(study):
+        frame[name] = _numbers(rows, name, where, gaps=True)
     frame = frame.sort_values(["unit", "period"], ignore_index=True)
     return Panel(
         frame=frame,
@@ -194,11 +195,12 @@ def _window(study: Study, time: np.ndarray, monthly: bool, where: str) -> np.nda
 
 def _complete(study: Study, table: pd.DataFrame) -> dict[str, np.ndarray]:
     """With `missing: drop`, the rows without a value, by column; otherwise nothing, and `_numbers` refuses them."""
+    others = {name: columns for name, columns in study.families.items() if name != NEGATIVE_CONTROL}
+    study = replace(study, families=others)
     if study.missing == "refuse":
         return {}
     cohorts = {t.first_treated for t in study.treatments if isinstance(t.first_treated, str)}
-    whole = cohorts | set(negative_controls(study))
-    return {name: table[name].isna().to_numpy() for name in columns_of(study) if name not in whole}
+    return {name: table[name].isna().to_numpy() for name in columns_of(study) if name not in cohorts}
 
 
 def _codes(values: pd.Series, where: str) -> tuple[np.ndarray, np.ndarray]:

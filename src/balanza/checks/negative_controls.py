@@ -221,11 +221,10 @@ def _outcomes(study: Study, panel: Panel, design: Design, index: int) -> Iterato
         if column == study.outcome.column or column not in panel.frame:
             yield _Control(column, nil, "not possible: it is the study's own outcome", False)
             continue
-        values = panel.matrix(column) * weights
-        if design.counts and np.nanmin(values) < 0:
+        outcome = np.where(np.isnan(design.outcome), np.nan, panel.matrix(column) * weights)
+        if design.counts and (outcome < 0).any():
             yield _Control(column, nil, "not possible: it is negative somewhere, and the study's outcome is a count")
             continue
-        outcome = np.where(np.isnan(design.outcome), np.nan, values)
         names = tuple(design.names[place] for place in order)
         treatments = design.treatments[order]
         yield _Control(column, nil, replace(design, outcome=outcome, treatments=treatments, names=names), False)

@@ -16,6 +16,7 @@ import numpy as np
 from balanza.checks import _twoway
 from balanza.checks._twoway import Design, Effect
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
+from balanza.estimators import _summary
 from balanza.kernels import cluster_moments
 from balanza.kernels import refuters as kernel
 from balanza.kernels.cluster_moments import Moments
@@ -65,7 +66,8 @@ FALSE_ALARMS = 2.0
 """How many times as often as its level says a test may call noise an effect, give or take two Monte Carlo errors."""
 BIAS, SPREAD = 0.25, 1.5
 FEWEST_DRAWS = 99
-WORK = 1e10
+WORK = 6e9
+SHARES = np.linspace(0, 1, 101)
 NULL_RULE = "0 within the central {level:.0f} % of draws, and no more than {alarms:.0f} % called an effect"
 RULES = {
     "placebo treatment": NULL_RULE,
@@ -129,7 +131,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         `passed`: whether all refuters that are possible passed, by the rules in the table. `table` has a row for each
         refuter and treatment: what a sound fit gives, mean and spread of the draws, the two-sided share of draws beyond
         what is expected (`p_value`), the share of draws that a test at the study's level called an effect, and the
-        rule. `figure` holds the drawn estimates.
+        rule. `figure` holds the quantiles of the drawn estimates.
 
     Raises
     ------
@@ -148,7 +150,8 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
             found = draw(case)
             rows.append({"refuter": refuter, "treatment": name, **_row(case, refuter, found)})
             if isinstance(found, _Found):
-                drawn.append(pd.DataFrame({"refuter": refuter, "treatment": name, "estimate": found.estimates}))
+                quantiles = {"share": SHARES, "estimate": np.quantile(found.estimates, SHARES)}
+                drawn.append(pd.DataFrame({"refuter": refuter, "treatment": name, **quantiles}))
     table = pd.DataFrame(rows)
     judged = table.loc[table["passed"].notna()]
     passed = bool(judged["passed"].astype(bool).all()) if len(judged) else None
@@ -200,12 +203,10 @@ REFUTERS: Mapping[str, Callable[[_Case], _Found | str]] = {
 
 
 def _tested(case: _Case, draws: kernel.Draws) -> _Found | str:
-    from scipy.stats import t
-
     usable = ~np.isnan(draws.t)
     if not usable.any():
         return "no draw leaves the treatment variation of its own"
-    critical = t.ppf(0.5 + case.level / 2, case.n_clusters - 1)
+    critical = _summary.critical(case.level, case.n_clusters - 1)
     return _Found(draws.estimates[usable], float(np.mean(np.abs(draws.t[usable]) > critical)))
 
 
@@ -254,9 +255,7 @@ def _most_alarms(level: float, draws: int) -> float:
 
 def _half(case: _Case) -> float:
     """Half the length of the estimate's interval."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.5 + case.level / 2, case.effect.freedom) * case.effect.error)
+    return _summary.critical(case.level, case.effect.freedom) * case.effect.error
 
 
 def _two_sided(draws: np.ndarray, expected: float) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from balanza.checks import _twoway
 from balanza.checks._twoway import Design, Effect
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
+from balanza.estimators import _summary
 from balanza.kernels import confounding as kernel
 from balanza.kernels.cluster_moments import Moments, information, inverse
 
@@ -146,11 +147,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 
 
 def _case(study: Study, design: Design, found: Moments, index: int, effect: Effect) -> _Case:
-    from scipy.stats import t
-
     own = float(information(found, np.array([index]))[0, 0])
     error = float(np.sqrt(_squares(found) / found.freedom / own))
-    critical = float(t.ppf(0.5 + study.level / 2, effect.freedom))
+    critical = _summary.critical(study.level, effect.freedom)
     return _Case(study, design, found, index, effect, error, effect.error / error, critical)
 
 

@@ -115,10 +115,7 @@ def collect(
     order = np.argsort(cluster, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(cluster))[:-1])
     gram = np.array([curvature(mass[own], x[:, own], z[own]) for own in members])
-    gradient = [
-        np.r_[np.einsum("it,kit->k", net[own], x[:, own], optimize=True), (net[own].T @ z[own]).ravel()]
-        for own in members
-    ]
+    gradient = [np.r_[np.tensordot(x[:, own], net[own], axes=2), (net[own].T @ z[own]).ravel()] for own in members]
     square = np.bincount(cluster, (net * y).sum(axis=1))
     found = Moments(gram, np.array(gradient), square, len(x), z.shape[1], int(seen.sum()), len(mass))
     within.refuse_collinear(mass, x, information(found, np.arange(len(x))))

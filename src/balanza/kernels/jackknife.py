@@ -77,8 +77,9 @@ def curvature(mass: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     totals = mass.sum(axis=1)
     block = within.period_block(mass, z)
     demeaned = x - np.einsum("it,kit->ki", mass / totals[:, None], x)[:, :, None]
-    own = np.einsum("it,kit,lit->kl", mass, demeaned, x, optimize=True)
-    cross = np.einsum("it,kit,ip->ktp", mass, demeaned, z, optimize=True).reshape(len(x), len(block))
+    weighted = mass * demeaned
+    own = np.tensordot(weighted, x, axes=((1, 2), (1, 2)))
+    cross = np.tensordot(weighted, z, axes=(1, 0)).reshape(len(x), len(block))
     return np.block([[own, cross], [cross.T, block]])
 
 
