@@ -255,6 +255,9 @@ class CheckSpec:
     treatments: frozenset[Kind]
     families: frozenset[Family]
     options: Mapping[str, Any] = field(default_factory=dict)
+    option_notes: Mapping[str, str] = field(default_factory=dict)
+    equation: str = ""
+    edge_cases: tuple[str, ...] = ()
 
 
 EstimateFunction = Callable[[Study, Panel, np.random.Generator], Estimates]

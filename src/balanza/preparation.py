@@ -19,6 +19,8 @@ from balanza.errors import PanelError
 from balanza.provenance import text_digest
 
 NEVER = -1
+NEGATIVE_CONTROL = "negative_control"
+"""The family of outcomes that a treatment cannot change; they reach the panel, NaN where they are not measured."""
 
 
 def rows_file(study_file: Path, study: Study, rows: Path | None) -> Path:
@@ -97,6 +99,12 @@ def _passed_on(study: Study) -> list[str]:
     return list(dict.fromkeys([*own, *named, *study.moderators, *study.instruments]))
 
 
+def negative_controls(study: Study) -> tuple[str, ...]:
+    """Outcomes of the family `negative_control` that no other part of the study brings into the panel."""
+    others = {study.outcome.column, *_passed_on(study)}
+    return tuple(name for name in study.families.get(NEGATIVE_CONTROL, ()) if name not in others)
+
+
 def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     """Check a table against a study and put it into canonical columns.
 
@@ -150,6 +158,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
     start: dict[str, int] = {}
     for treatment in study.treatments:
         start.update(_add_treatment(frame, rows, treatment, _Axis(span, monthly), unit_labels, where))
+    for name in negative_controls(study):
+        frame[name] = _numbers(rows, name, where, gaps=True)
     frame = frame.sort_values(["unit", "period"], ignore_index=True)
     return Panel(
         frame=frame,
@@ -200,6 +210,8 @@ def _window(study: Study, time: np.ndarray, monthly: bool, where: str) -> np.nda
 
 def _complete(study: Study, table: pd.DataFrame) -> dict[str, np.ndarray]:
     """With `missing: drop`, the rows without a value, by column; otherwise nothing, and `_numbers` refuses them."""
+    others = {name: columns for name, columns in study.families.items() if name != NEGATIVE_CONTROL}
+    study = replace(study, families=others)
     if study.missing == "refuse":
         return {}
     cohorts = {t.first_treated for t in study.treatments if isinstance(t.first_treated, str)}
@@ -250,16 +262,22 @@ def _floor(study: Study) -> float | None:
 
 
 def _numbers(
-    rows: pd.DataFrame, column: str, where: str, *, at_least: float | None = None, above: float | None = None
+    rows: pd.DataFrame,
+    column: str,
+    where: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    gaps: bool = False,
 ) -> np.ndarray:
-    """A column as floats, refused at the first value that is missing, infinite or out of range."""
+    """A column as floats, refused at the first value that is missing (unless gaps may be), infinite or out of range."""
     spot = f"{where}, column {column}"
     try:
         values = rows[column].astype(float).to_numpy()
     except (TypeError, ValueError):
         raise PanelError("holds values that are not numbers", where=spot, cure="Encode it as numbers") from None
     checks: tuple[tuple[np.ndarray, str], ...] = (
-        (np.isnan(values), "is missing"),
+        (np.isnan(values) & (not gaps), "is missing"),
         (np.isinf(values), "is infinite"),
         (values < at_least if at_least is not None else np.zeros(len(values), bool), "is negative"),
         (values <= above if above is not None else np.zeros(len(values), bool), "is not positive"),

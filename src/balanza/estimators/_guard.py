@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from balanza.contract import EstimatorSpec, Panel, Study, Treatment
+from balanza.contract import CheckSpec, EstimatorSpec, Panel, Study, Treatment
 from balanza.errors import Unsupported
 from balanza.registry import reason_against
 
@@ -20,7 +20,7 @@ COMPARED = (
 )
 
 
-def require(spec: EstimatorSpec, study: Study, panel: Panel) -> None:
+def require(spec: EstimatorSpec | CheckSpec, study: Study, panel: Panel) -> None:
     """Refuse studies that the SPEC rules out, and panels that hold no comparison.
 
     Parameters
@@ -172,7 +172,7 @@ def cohorts_of_few(study: Study, panel: Panel, units: np.ndarray) -> tuple[str, 
     return found
 
 
-def _require_contrast(spec: EstimatorSpec, panel: Panel, treatment: Treatment) -> None:
+def _require_contrast(spec: EstimatorSpec | CheckSpec, panel: Panel, treatment: Treatment) -> None:
     values = panel.frame[f"d_{treatment.name}"].to_numpy()
     where = f"{spec.name}, treatment {treatment.name}"
     if not values.any():

@@ -42,7 +42,7 @@ def jackknife(
     x, z = np.where(seen, regressors, 0.0), within.standardised(baseline, len(outcome))
     _, position = np.unique(cluster, return_inverse=True)
     members = [np.flatnonzero(position == code) for code in range(position.max() + 1)]
-    parts = [_curvature(fitted.fitted[own], x[:, own], z[own]) for own in members]
+    parts = [curvature(fitted.fitted[own], x[:, own], z[own]) for own in members]
     # One period's effects are the reference, so that the whole is invertible.
     free = np.r_[: len(x), len(x) + z.shape[1] : len(parts[0])]
     total = np.sum(parts, axis=0)
@@ -59,13 +59,27 @@ def jackknife(
     return np.asarray(changes * np.sqrt((len(members) - 1) / len(members)))
 
 
-def _curvature(mass: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Information of some units on coefficients and period x baseline terms, net of the units' own effects."""
+def curvature(mass: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Information of some units on coefficients and period x baseline terms, net of the units' own effects.
+
+    Parameters
+    ----------
+    mass : ndarray, shape (n_units, n_periods)
+        Weights, 0 where there is no row; each unit needs a positive sum.
+    x : ndarray, shape (n_regressors, n_units, n_periods)
+    z : ndarray, shape (n_units, width)
+        From `within.standardised`.
+
+    Returns
+    -------
+    ndarray, shape (n_regressors + n_periods * width,) twice
+    """
     totals = mass.sum(axis=1)
     block = within.period_block(mass, z)
     demeaned = x - np.einsum("it,kit->ki", mass / totals[:, None], x)[:, :, None]
-    own = np.einsum("it,kit,lit->kl", mass, demeaned, x, optimize=True)
-    cross = np.einsum("it,kit,ip->ktp", mass, demeaned, z, optimize=True).reshape(len(x), len(block))
+    weighted = mass * demeaned
+    own = np.tensordot(weighted, x, axes=((1, 2), (1, 2)))
+    cross = np.tensordot(weighted, z, axes=(1, 0)).reshape(len(x), len(block))
     return np.block([[own, cross], [cross.T, block]])
 
 

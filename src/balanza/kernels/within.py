@@ -205,9 +205,9 @@ def period_block(mass: np.ndarray, z: np.ndarray) -> np.ndarray:
     n_periods, width = mass.shape[1], z.shape[1]
     terms = (mass[:, :, None] * z[:, None, :]).reshape(len(mass), n_periods * width)
     block = np.asarray(-(terms / mass.sum(axis=1)[:, None]).T @ terms)
-    for period in range(n_periods):
-        own = slice(period * width, (period + 1) * width)
-        block[own, own] += (z * mass[:, period, None]).T @ z
+    period = np.arange(n_periods)
+    by_period = block.reshape(n_periods, width, n_periods, width)
+    by_period[period, :, period, :] += np.tensordot(mass.T, z[:, :, None] * z[:, None, :], axes=1)
     return block
 
 
