@@ -1,7 +1,7 @@
-"""A form to fill in: copy it to `<name>.py`, set SPEC.name to that name, and it joins every study that it supports.
+"""Difference of differences of means: a form to fill in, which `python -m balanza new-estimator NAME` copies.
 
-The example is a difference of differences of means: each treated unit's mean after treatment less its mean before, net
-of the never-treated units' mean in the same periods, averaged over treated units.
+Each treated unit's mean after treatment less its mean before, net of the never-treated units' mean in the same periods,
+averaged over treated units.
 """
 
 from __future__ import annotations
@@ -22,7 +22,23 @@ SPEC = EstimatorSpec(
     assumptions=("Without treatment, treated and never-treated units would have moved in parallel",),
     standard_errors="Clustered, treated and never-treated clusters drawn apart, normal intervals",
     options={},  # name: default; a study may set these and no others
+    option_notes={},  # name: what it means, and which values are legal
+    equation=r"""
+With $M_i^1$ and $M_i^0$ for unit $i$'s means over the periods of its treatment and over those before, and the same of
+unit $j$ over the periods of unit $i$, for the $N_1$ treated and the $N_0$ never-treated units:
+
+```math
+\hat\tau = \frac{1}{N_1} \sum_{i} \left(M_i^1 - M_i^0 - \frac{1}{N_0} \sum_{j} (M_{ij}^1 - M_{ij}^0)\right)
+```
+""",
+    edge_cases=(
+        "Units treated from the first period on are left out",
+        "Refused where a unit lacks a row, or none is never treated",
+    ),
+    since="",  # the first release with it; until then the comparison of a study marks it as new
 )
+# Figures that a paper or another package printed; tests/published/test_reference.py holds the estimator to them, as in
+# REFERENCE = (Published("mpdta", "R did 2.5.1", {"headline": (-0.039951, 0.012034)}),)
 
 
 def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
