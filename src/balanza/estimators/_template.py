@@ -10,14 +10,14 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _guard, _summary
+from balanza.estimators import _balanced, _guard, _level, _notes, _rates
 
 SPEC = EstimatorSpec(
     name="_template",
     title="Difference of differences of means",
     estimand="Mean over treated units of their average effect, on the scale of the outcome",
     treatments=frozenset({"binary"}),
-    families=frozenset({"gaussian"}),
+    families=frozenset({"gaussian", "poisson"}),
     reference="Who wrote the method, where",
     assumptions=("Without treatment, treated and never-treated units would have moved in parallel",),
     standard_errors="Clustered, treated and never-treated clusters drawn apart, normal intervals",
@@ -32,8 +32,12 @@ unit $j$ over the periods of unit $i$, for the $N_1$ treated and the $N_0$ never
 ```
 """,
     edge_cases=(
-        "Units treated from the first period on are left out",
+        "Units treated from the first period on, or only after the last one, are left out and counted",
         "Refused where a unit lacks a row, or none is never treated",
+        "Studies with weights are refused",
+        _notes.NO_COVARIATES,
+        _notes.RATE,
+        _notes.COHORTS_OF_FEW,
     ),
     since="",  # the first release with it; until then the comparison of a study marks it as new
 )
@@ -60,10 +64,14 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     """
     _guard.require(SPEC, study, panel)
     _guard.options(SPEC, study)
+    _balanced.no_covariates(SPEC, study)
+    if study.weights:
+        raise Unsupported("takes no weights", where=SPEC.name, cure="Remove them, or choose another estimator")
     name = study.treatment.name
-    outcome, treated = panel.matrix("outcome"), panel.matrix(f"d_{name}") == 1
+    outcome, treated = _rates.outcome(study, panel), panel.matrix(f"d_{name}") == 1
     never = panel.by_unit(f"g_{name}") < 0
     use = treated.any(axis=1) & (~treated).any(axis=1)
+    enter = use | never
     if not panel.balanced or not never.any():
         raise Unsupported("needs a balanced panel with never-treated units", where=SPEC.name, cure="Choose other rows")
     after = treated[use] / treated[use].sum(axis=1, keepdims=True)
@@ -77,19 +85,27 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     influence[use] = (own - own.mean()) / use.sum()
     influence[never] = -(others - others.mean()) / never.sum()
     error = float(np.linalg.norm(np.bincount(panel.by_unit("cluster"), influence)))
-    bounds = _summary.interval(value, error, study.level)
-    return Estimate(
-        treatment=name,
-        estimand=SPEC.estimand,
-        scale="level",
-        value=value,
-        standard_error=error,
-        interval=bounds,
-        p_value=_summary.p_value(value, error),
-        n_observations=int((use | never).sum()) * panel.n_periods,
-        n_units=int((use | never).sum()),
-        n_treated=int(use.sum()),
-        n_clusters=len(np.unique(panel.by_unit("cluster")[use | never])),
-        standard_error_type=f"clustered by {study.cluster}, normal",
-        engine="numpy",
+    return _level.estimate(
+        study,
+        panel,
+        f"Mean over treated units of their average effect on {_rates.scale(study, panel)}",
+        value,
+        error,
+        _level.Sample(
+            n_observations=int(enter.sum()) * panel.n_periods,
+            n_units=int(enter.sum()),
+            n_treated=int(use.sum()),
+            n_clusters=len(np.unique(panel.by_unit("cluster")[enter])),
+            untreated=float((after * outcome[use]).sum(axis=1).mean()) - value,
+            lowest=float(outcome[enter].min()),
+            warnings=_lost(enter) + _guard.cohorts_of_few(study, panel, enter),
+        ),
+        _level.EventStudy(None, None, ()),
+        f"clustered by {study.cluster}, normal",
+        "numpy",
     )
+
+
+def _lost(enter: np.ndarray) -> tuple[str, ...]:
+    """A sentence on units without a before, or without treatment in the window."""
+    return () if enter.all() else (f"{(~enter).sum()} of {len(enter)} units have no before or no after: left out",)
