@@ -66,3 +66,11 @@ def test_one_page_alone_is_the_same_and_an_unknown_name_is_refused(tmp_path: Pat
     assert (tmp_path / "gone.md").exists()
     with pytest.raises(Unsupported, match="Registered: callaway_santanna"):
         verb.run(["nothing"], tmp_path, ROOT)
+
+
+def test_speed_is_that_of_the_committed_table_and_left_out_where_there_is_none(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "methods.csv").write_text("estimator,cpu_seconds,mib\npoisson,1.5,300\n")
+    pages = methods.pages(["poisson", "twfe"], tmp_path)
+    assert "1.5 CPU seconds and 300 MiB" in pages["poisson"]
+    assert "## Speed" not in pages["twfe"]

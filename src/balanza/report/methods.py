@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import importlib
 import inspect
 import json
@@ -21,6 +22,7 @@ from balanza.registry import Entry, What, find, registry
 MARK = "<!-- Written by `python -m balanza methods` from"
 SORTS: tuple[What, ...] = ("estimators", "checks")
 TESTS = ("tests/published", "tests/estimators", "tests/checks")
+SPEED = "benchmarks/methods.csv"
 SECTION = re.compile(r"^(\w+)\n-+\n", re.MULTILINE)
 
 
@@ -32,7 +34,7 @@ def pages(names: Sequence[str], root: Path) -> dict[str, str]:
     names : sequence of str
         Names of the registry.
     root : Path
-        The project's folder, where the tests are looked for.
+        The project's folder, where the tests and the table of speeds are looked for.
 
     Returns
     -------
@@ -58,10 +60,10 @@ def pages(names: Sequence[str], root: Path) -> dict[str, str]:
     for name in names:
         if not any(name in part for part in chosen.values()):
             find("estimators", name)
-    tests = _tests(root)
+    tests, speed = _tests(root), _speed(root)
     page = environment.get_template("method.md.j2")
     found = {
-        name: page.render(what=what, **_facts(entry, tests))
+        name: page.render(what=what, speed=speed.get(name), **_facts(entry, tests))
         for what, entries in (chosen if names else own).items()
         for name, entry in entries.items()
     }
@@ -141,3 +143,11 @@ def _tests(root: Path) -> dict[str, list[tuple[str, str]]]:
         for module in sorted(named_modules(tree)):
             found.setdefault(module, []).append((path.relative_to(root).as_posix(), paragraph))
     return found
+
+
+def _speed(root: Path) -> dict[str, dict[str, str]]:
+    """CPU seconds and MiB by estimator, from the table that benchmarks/methods.py wrote, if there is one."""
+    if not (root / SPEED).is_file():
+        return {}
+    with (root / SPEED).open(encoding="utf-8") as stream:
+        return {row["estimator"]: row for row in csv.DictReader(stream)}
