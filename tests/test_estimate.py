@@ -125,7 +125,7 @@ def test_a_breaking_estimator_is_named_and_leaves_no_number(
         standard_errors="none",
     )
     monkeypatch.setattr(
-        "balanza.registry.registry", lambda what: Registry({"broken": Entry(spec, broken, "outside.broken")})
+        "balanza.registry.registry", lambda what: Registry({"broken": Entry(spec, broken, "balanza.errors")})
     )
     assert estimate.run(study, "broken", tmp_path / "out") == "failed"
     written = json.loads((tmp_path / "out" / "broken.json").read_text())

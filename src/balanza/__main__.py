@@ -21,6 +21,7 @@ World = Annotated[str, typer.Option(help="Name of the world, for the record.")]
 Seed = Annotated[int, typer.Option(help="Seed of the run.")]
 Level = Annotated[float, typer.Option(help="Confidence level.")]
 Draws = Annotated[int, typer.Option(help="Draws of randomization and bootstrap.")]
+Name = Annotated[str, typer.Argument(help="Small letters, digits, underscores.")]
 Identification = Annotated[Path | None, typer.Option(help="What `identify` wrote on the study's graph.")]
 RecordRefusals = Annotated[
     bool, typer.Option("--record-refusals", help="Declining or failing is a result too: exit with 0, as in a workflow.")
@@ -268,6 +269,33 @@ def update(
     from balanza.verbs import update
 
     update.run(source, file, url, date, mirror=mirror)
+
+
+@app.command()
+def methods(
+    names: Annotated[list[str] | None, typer.Argument(help="Estimators and checks; all if none is given.")] = None,
+    out: Out = Path("docs/methods"),
+) -> None:
+    """Write the pages of the methods from what their files say."""
+    from balanza.verbs import methods
+
+    methods.run(names or [], out)
+
+
+@app.command("new-estimator")
+def new_estimator(name: Name) -> None:
+    """Start an estimator from the form to fill in."""
+    from balanza.verbs import new
+
+    new.run("estimators", name)
+
+
+@app.command("new-check")
+def new_check(name: Name) -> None:
+    """Start a check from the form to fill in."""
+    from balanza.verbs import new
+
+    new.run("checks", name)
 
 
 def main() -> None:

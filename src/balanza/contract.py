@@ -215,6 +215,9 @@ class EstimatorSpec:
 
     `options` maps each option to its default; a study may only set those. What it gives for an option whose name ends
     in `_column` is a column of its table, which the estimator then finds in the panel under its own name.
+    `option_notes` says of each option what it means and which values are legal. `equation` is Markdown with formulas
+    in ```math fences, as implemented; `edge_cases` are sentences on what is refused, left out or warned of. `since` is
+    the release that first had the estimator; without one the comparison marks it as new.
     """
 
     name: str
@@ -227,6 +230,30 @@ class EstimatorSpec:
     standard_errors: str
     several_treatments: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    option_notes: Mapping[str, str] = field(default_factory=dict)
+    equation: str = ""
+    edge_cases: tuple[str, ...] = ()
+    since: str = ""
+
+
+@dataclass(frozen=True)
+class Published:
+    """Figures of one call that a paper or another package printed; `REFERENCE` of an estimator's file holds them.
+
+    data : a reference set and the study on it, by its name in tests/published/sets.py
+    figures : by `headline`, or a row's kind and labels (`event_time 0`, `group_time 2004 2005`): the estimate and its
+        standard error, None where none is printed
+    tolerance, error_tolerance : how far off an estimate and a standard error may be, the same if only one is given
+    """
+
+    data: str
+    source: str
+    figures: Mapping[str, tuple[float, float | None]]
+    covariates: tuple[str, ...] = ()
+    weights: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    tolerance: float = 1e-6
+    error_tolerance: float | None = None
 
 
 @dataclass(frozen=True)

@@ -23,26 +23,52 @@ ROOT = Path(__file__).parent
 
 
 @cache
+def _homes(top: str) -> tuple[Path, ...]:
+    """Where a top-level module lies, without running it: its folders, or its file without the suffix."""
+    if top == PACKAGE:
+        return (ROOT,)
+    try:
+        spec = importlib.util.find_spec(top)
+    except ValueError:  # a module that was not loaded from a file
+        return ()
+    if spec is None:
+        return ()
+    folders = tuple(Path(folder) for folder in spec.submodule_search_locations or ())
+    return folders or ((Path(spec.origin).with_suffix(""),) if spec.origin else ())
+
+
+@cache
 def _module_file(module: str) -> Path | None:
-    parts = module.split(".")
-    if parts[0] != PACKAGE:
-        return None
-    base = ROOT.joinpath(*parts[1:])
-    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
-        if candidate.is_file():
-            return candidate
+    top, *rest = module.split(".")
+    for home in _homes(top):
+        base = home.joinpath(*rest)
+        for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+            if candidate.is_file():
+                return candidate
     return None
 
 
 @cache
 def _imports(module: str) -> frozenset[str]:
-    """The modules of this package that a module names in any import statement, at the top or inside functions."""
+    """What a module names in any import statement, at the top or inside functions: modules, and what is in them."""
     path = _module_file(module)
     if path is None:
         return frozenset()
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    return named_modules(ast.parse(path.read_text("utf-8")), package)
+
+
+def named_modules(tree: ast.AST, package: str = "") -> frozenset[str]:
+    """What source text imports, and what it takes from there, which may be modules too.
+
+    Parameters
+    ----------
+    tree : AST
+    package : str
+        The package that the text is part of, for relative imports.
+    """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -51,38 +77,45 @@ def _imports(module: str) -> frozenset[str]:
                 base = importlib.util.resolve_name("." * node.level + base, package)
             names.add(base)
             names.update(f"{base}.{alias.name}" for alias in node.names)
-    return frozenset(name for name in names if _module_file(name) is not None)
+    return frozenset(names)
+
+
+def _closure(modules: Iterable[str]) -> dict[str, Path]:
+    """Files that modules need, of this package and of the packages of the modules themselves, by name of module."""
+    todo, files = list(modules), dict[str, Path]()
+    tops = {PACKAGE, *(module.partition(".")[0] for module in todo)}
+    for module in todo:
+        if _module_file(module) is None:
+            raise ModuleNotFoundError(f"{module} is not a module of {PACKAGE}, nor of a package that can be found")
+    while todo:
+        module = todo.pop()
+        path = _module_file(module) if module.partition(".")[0] in tops else None
+        if path is not None and module not in files:
+            files[module] = path
+            todo.extend(_imports(module))
+    return dict(sorted(files.items()))
 
 
 def import_closure(*modules: str) -> list[str]:
-    """Files of this package that the named modules need, found without running them.
+    """Files that the named modules need, found without running them.
 
     Parameters
     ----------
     modules : str
-        Dotted names, for example ``balanza.verbs.estimate``.
+        Dotted names, for example ``balanza.verbs.estimate``, or those of another package.
 
     Returns
     -------
     list of str
-        Sorted paths, relative to the working directory where they lie below it.
+        Sorted paths, relative to the working directory where they lie below it: files of this package and, for
+        modules of other packages, of these, but of no third one.
 
     Raises
     ------
     ModuleNotFoundError
-        If a named module is not a file of this package.
+        If a named module is not a file of Python.
     """
-    todo, seen = list(modules), set()
-    for module in modules:
-        if _module_file(module) is None:
-            raise ModuleNotFoundError(f"{module} is not a module of {PACKAGE}")
-    while todo:
-        module = todo.pop()
-        if module not in seen:
-            seen.add(module)
-            todo.extend(_imports(module))
-    files = {path for module in seen if (path := _module_file(module)) is not None}
-    return sorted(_relative(path) for path in files)
+    return sorted({_relative(path) for path in _closure(modules).values()})
 
 
 def _relative(path: Path) -> str:
@@ -93,11 +126,10 @@ def _relative(path: Path) -> str:
 
 
 def code_digest(*modules: str) -> str:
-    """One sha256 over the content of the import closure of the named modules."""
+    """One sha256 over the content of the import closure of the named modules, wherever the files lie."""
     digest = hashlib.sha256()
-    for file in import_closure(*modules):
-        content = Path(file).read_bytes()
-        digest.update(hashlib.sha256(content).digest())
+    for path in _closure(modules).values():
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 

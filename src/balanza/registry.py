@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,21 +16,28 @@ from importlib.metadata import entry_points
 from types import ModuleType
 from typing import Any, Literal
 
-from balanza.contract import CheckSpec, EstimatorSpec, Study
+from balanza.contract import CheckSpec, EstimatorSpec, Published, Study
 from balanza.errors import ConfigError, Unsupported
 
 What = Literal["estimators", "checks"]
 FUNCTION: dict[What, str] = {"estimators": "estimate", "checks": "check"}
 SPEC_TYPE: dict[What, Any] = {"estimators": EstimatorSpec, "checks": CheckSpec}
+LEGAL_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered estimator or check: its SPEC, its function and the module that holds them."""
+    """One registered estimator or check: its SPEC, its function, the module that holds them, and published figures."""
 
     spec: Any
     function: Callable[..., Any]
     module: str
+    reference: tuple[Published, ...] = ()
+
+    @property
+    def outside(self) -> bool:
+        """Whether another package brought it."""
+        return not self.module.startswith("balanza.")
 
 
 @dataclass(frozen=True)
@@ -40,35 +48,44 @@ class Registry:
     broken: dict[str, str] = field(default_factory=dict)
 
 
-def _candidates(what: What) -> dict[str, str]:
+def _candidates(what: What, found: Registry) -> dict[str, str]:
+    """Modules by name of the estimator or check: a file each of this package, and what entry points name."""
     package = importlib.import_module(f"balanza.{what}")
-    found = {
+    modules = {
         item.name: f"balanza.{what}.{item.name}"
         for item in pkgutil.iter_modules(package.__path__)
         if not item.name.startswith("_")
     }
-    found.update((point.name, point.value.split(":")[0]) for point in entry_points(group=f"balanza.{what}"))
-    return dict(sorted(found.items()))
+    for point in sorted(entry_points(group=f"balanza.{what}"), key=lambda point: (point.name, point.value)):
+        module = point.value.split(":")[0].strip()
+        if modules.setdefault(point.name, module) != module:
+            found.broken[module] = f"its name {point.name!r} is taken by {modules[point.name]}"
+    return dict(sorted(modules.items()))
 
 
 def _entry(what: What, name: str, module: ModuleType) -> Entry:
     spec: Any = getattr(module, "SPEC", None)
     function: Any = getattr(module, FUNCTION[what], None)
+    reference = tuple(getattr(module, "REFERENCE", ()))
+    if not LEGAL_NAME.fullmatch(name):
+        raise TypeError(f"the name {name!r} is not legal: small letters, digits and underscores, a letter first")
     if not isinstance(spec, SPEC_TYPE[what]) or not callable(function):
         raise TypeError(f"needs SPEC = {SPEC_TYPE[what].__name__}(...) and a function {FUNCTION[what]}()")
     if spec.name != name:
         raise TypeError(f"SPEC.name is {spec.name!r} but the file is called {name!r}")
-    return Entry(spec, function, module.__name__)
+    if not all(isinstance(item, Published) for item in reference):
+        raise TypeError("REFERENCE holds something other than Published(...)")
+    return Entry(spec, function, module.__name__, reference)
 
 
 @cache
 def registry(what: What) -> Registry:
     """Everything of one sort that can be found, sorted by name."""
     found = Registry()
-    for name, path in _candidates(what).items():
+    for name, path in _candidates(what, found).items():
         try:
             found.entries[name] = _entry(what, name, importlib.import_module(path))
-        except Exception as error:  # a broken file must not stop the others, whatever it raises
+        except (Exception, SystemExit) as error:  # a broken file must not stop the others, whatever it raises
             found.broken[name] = f"{type(error).__name__}: {error}"
     return found
 
@@ -165,7 +182,6 @@ def require_options(study: Study, where: str) -> None:
 
 
 def own_modules(what: What, *names: str) -> list[str]:
-    """Modules of this package that hold some registered estimators or checks, or all of them."""
+    """Modules that hold some registered estimators or checks, or all of them, in this package or outside."""
     entries = registry(what).entries
-    found = [entries[name].module for name in names or entries]
-    return [module for module in found if module.startswith("balanza.")]
+    return [entries[name].module for name in names or entries]

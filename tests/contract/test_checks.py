@@ -6,14 +6,16 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from tests.contract import formulas
 from tests.contract.panels import FIRST, PERIODS, UNITS, make_panel, make_study, treated, treatment
 
+from balanza.checks import _template
 from balanza.contract import CheckResult, Estimate, Panel, Study
 from balanza.errors import Unsupported
 from balanza.provenance import plain
 from balanza.registry import Entry, find, registry
 
-ENTRIES = registry("checks").entries
+ENTRIES = {**registry("checks").entries, "_template": Entry(_template.SPEC, _template.check, "_template")}
 CASES = [
     pytest.param(entry, kind, family, id=f"{name}-{kind}-{family}")
     for name, entry in ENTRIES.items()
@@ -62,8 +64,21 @@ def run(entry: Entry, study: Study, panel: Panel, seed: int = 0) -> CheckResult:
     return entry.function(study, panel, estimates(), np.random.default_rng(seed))
 
 
-def test_every_file_can_be_imported() -> None:
-    assert registry("checks").broken == {}
+@pytest.mark.parametrize("name", sorted({*ENTRIES, *registry("checks").broken}))
+def test_the_file_can_be_imported(name: str) -> None:
+    assert registry("checks").broken.get(name) is None
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_spec_says_what_it_does(name: str) -> None:
+    spec = ENTRIES[name].spec
+    assert spec.name == name
+    for text in (spec.title, spec.question, spec.reference, *spec.edge_cases):
+        assert text.strip() == text and len(text) > 5, text
+    assert spec.question.endswith("?")
+    assert spec.treatments and spec.families
+    formulas.check(spec.equation)
+    assert list(spec.option_notes) == list(spec.options), "SPEC.option_notes must explain each option, in their order"
 
 
 @cases

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.contract import formulas
 from tests.contract.panels import PERIODS, UNITS, make_panel, make_study, path, treated, treatment
 
 from balanza.contract import ROW_COLUMNS, Estimate, Panel, Study
@@ -114,17 +116,35 @@ def same(first: Estimate, second: Estimate, tolerance: float = 0.0, bands: bool 
             assert left[key] == right[key], key
 
 
-def test_every_file_can_be_imported() -> None:
-    assert registry("estimators").broken == {}
+@pytest.mark.parametrize("name", sorted({*ENTRIES, *registry("estimators").broken}))
+def test_the_file_can_be_imported(name: str) -> None:
+    assert registry("estimators").broken.get(name) is None
 
 
-def test_specs_say_what_they_do() -> None:
-    for name, entry in ENTRIES.items():
-        spec = entry.spec
-        assert spec.name == name
-        for text in (spec.title, spec.estimand, spec.reference, spec.standard_errors, *spec.assumptions):
-            assert text.strip() == text and len(text) > 5, (name, text)
-        assert spec.treatments and spec.families and spec.assumptions
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_spec_says_what_it_does(name: str) -> None:
+    spec = ENTRIES[name].spec
+    assert spec.name == name
+    for text in (spec.title, spec.estimand, spec.reference, spec.standard_errors, *spec.assumptions):
+        assert text.strip() == text and len(text) > 5, text
+    assert spec.treatments and spec.families and spec.assumptions
+    assert re.fullmatch(r"(\d+\.\d+\.\d+)?", spec.since)
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_the_spec_has_what_its_page_needs(name: str) -> None:
+    spec = ENTRIES[name].spec
+    assert formulas.check(spec.equation), "SPEC.equation needs a formula in a ```math fence"
+    assert spec.edge_cases, "SPEC.edge_cases must say what is refused or left out"
+    for text in spec.edge_cases:
+        assert text.strip() == text and len(text) > 5 and not text.endswith("."), text
+        formulas.check(text)
+    assert list(spec.option_notes) == list(spec.options), "SPEC.option_notes must explain each option, in their order"
+    assert all(spec.option_notes.values())
+
+
+def test_no_name_is_shared_with_a_check() -> None:
+    assert not set(registry("estimators").entries) & set(registry("checks").entries)
 
 
 @cases

@@ -33,7 +33,11 @@ rule report:
         code=code(
             "balanza.verbs.report", *own_modules("estimators"), *own_modules("checks")
         ),
-        templates=sorted(str(path) for path in Path("src/balanza/report").rglob("*.j2")),
+        templates=sorted(
+            str(path)
+            for path in Path("src/balanza/report").rglob("*.j2")
+            if not path.name.endswith(".md.j2")
+        ),
     output:
         index=f"{RESULTS}/index.html",
         pages=[f"{RESULTS}/{name}.html" for name in LISTED],

@@ -22,6 +22,21 @@ SPEC = CheckSpec(
     reference="Bloom (1995), Evaluation Review 19(5)",
     treatments=frozenset({"binary", "reversible", "dose"}),
     families=frozenset({"gaussian", "poisson"}),
+    equation=r"""
+For each estimate with standard error $\mathrm{se}$ and $G$ clusters, at the level $1 - \alpha$ of the study:
+
+```math
+\mathrm{MDE} = \left(t_{G-1,1-\alpha/2} + t_{G-1,0.8}\right) \mathrm{se}
+```
+
+On the log scale it reads as a rise of $100 (\exp(\mathrm{MDE}) - 1)$ or a fall of $100 (1 - \exp(-\mathrm{MDE}))$ per
+cent.
+""",
+    edge_cases=(
+        "It is as good as the standard error: where few clusters make that too small, so is the detectable effect",
+        "Where the headline did not run, the sentence is about the first estimate; the table has all",
+        "Refused where no estimator ran",
+    ),
 )
 
 

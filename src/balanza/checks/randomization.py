@@ -27,6 +27,28 @@ SPEC = CheckSpec(
     reference="Wu & Ding (2021), JASA 116(536); Fisher (1935)",
     treatments=frozenset({"binary", "reversible", "dose"}),
     families=frozenset({"gaussian", "poisson"}),
+    equation=r"""
+Rows are summed to clusters $c$ and periods $t$ (means for a gaussian outcome). $r_{ct}$ are residuals of a two-way
+fixed-effects fit without the treatment (Poisson, or weighted least squares times its weights), and $\tilde D_{ct}$ the
+treatment net of the same effects and of other treatments, with the fit's weights:
+
+```math
+T = \frac{\sum_c s_c}{\sqrt{\sum_c s_c^2}}, \quad s_c = \sum_t r_{ct} \tilde D_{ct}
+```
+
+A draw $b$ hands the clusters' treatment paths to clusters in random order. With $B$ draws, `draws` of the run:
+
+```math
+p = \frac{1 + \sum_b \mathbf{1}\{|T_b| \geq |T|\}}{1 + B}
+```
+""",
+    edge_cases=(
+        "Refused where a treatment differs within a cluster, or there are fewer than five clusters",
+        "Refused where clusters lack rows in different periods, or, for counts, a cluster or a period has no event",
+        "Studies with covariates are refused: the fit under the null has none",
+        "A draw that leaves the treatment without variation of its own counts as a statistic of 0",
+        "Other treatments of the study stay where they are",
+    ),
 )
 
 

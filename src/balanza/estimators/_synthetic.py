@@ -15,7 +15,7 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _balanced, _events, _guard, _rates, _staggered, _summary
+from balanza.estimators import _balanced, _events, _guard, _notes, _rates, _staggered, _summary
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.multiplier import critical_value
 from balanza.kernels.synthetic import Method, Synthetic, fixed, synthetic
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OPTIONS = {"inference": "auto", "unbalanced": "refuse", "draws": 200}
+OPTION_NOTES = {
+    "inference": "By `placebo`, by `jackknife`, or `auto`: placebos wherever control clusters suffice",
+    "unbalanced": _notes.UNBALANCED,
+    "draws": "Draws of the placebos, where more than one cluster is treated",
+}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""A form to fill in: copy it to `<name>.py`, set SPEC.name to that name, and it joins every study that it supports.
+"""Difference of differences of means: a form to fill in, which `python -m balanza new-estimator NAME` copies.
 
-The example is a difference of differences of means: each treated unit's mean after treatment less its mean before, net
-of the never-treated units' mean in the same periods, averaged over treated units.
+Each treated unit's mean after treatment less its mean before, net of the never-treated units' mean in the same periods,
+averaged over treated units.
 """
 
 from __future__ import annotations
@@ -10,19 +10,39 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _guard, _summary
+from balanza.estimators import _balanced, _guard, _level, _notes, _rates
 
 SPEC = EstimatorSpec(
     name="_template",
     title="Difference of differences of means",
     estimand="Mean over treated units of their average effect, on the scale of the outcome",
     treatments=frozenset({"binary"}),
-    families=frozenset({"gaussian"}),
+    families=frozenset({"gaussian", "poisson"}),
     reference="Who wrote the method, where",
     assumptions=("Without treatment, treated and never-treated units would have moved in parallel",),
     standard_errors="Clustered, treated and never-treated clusters drawn apart, normal intervals",
     options={},  # name: default; a study may set these and no others
+    option_notes={},  # name: what it means, and which values are legal
+    equation=r"""
+With $M_i^1$ and $M_i^0$ for unit $i$'s means over the periods of its treatment and over those before, and the same of
+unit $j$ over the periods of unit $i$, for the $N_1$ treated and the $N_0$ never-treated units:
+
+```math
+\hat\tau = \frac{1}{N_1} \sum_{i} \left(M_i^1 - M_i^0 - \frac{1}{N_0} \sum_{j} (M_{ij}^1 - M_{ij}^0)\right)
+```
+""",
+    edge_cases=(
+        "Units treated from the first period on, or only after the last one, are left out and counted",
+        "Refused where a unit lacks a row, or none is never treated",
+        "Studies with weights are refused",
+        _notes.NO_COVARIATES,
+        _notes.RATE,
+        _notes.COHORTS_OF_FEW,
+    ),
+    since="",  # the first release with it; until then the comparison of a study marks it as new
 )
+# Figures that a paper or another package printed; tests/published/test_reference.py holds the estimator to them, as in
+# REFERENCE = (Published("mpdta", "R did 2.5.1", {"headline": (-0.039951, 0.012034)}),)
 
 
 def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
@@ -44,10 +64,14 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     """
     _guard.require(SPEC, study, panel)
     _guard.options(SPEC, study)
+    _balanced.no_covariates(SPEC, study)
+    if study.weights:
+        raise Unsupported("takes no weights", where=SPEC.name, cure="Remove them, or choose another estimator")
     name = study.treatment.name
-    outcome, treated = panel.matrix("outcome"), panel.matrix(f"d_{name}") == 1
+    outcome, treated = _rates.outcome(study, panel), panel.matrix(f"d_{name}") == 1
     never = panel.by_unit(f"g_{name}") < 0
     use = treated.any(axis=1) & (~treated).any(axis=1)
+    enter = use | never
     if not panel.balanced or not never.any():
         raise Unsupported("needs a balanced panel with never-treated units", where=SPEC.name, cure="Choose other rows")
     after = treated[use] / treated[use].sum(axis=1, keepdims=True)
@@ -61,20 +85,27 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     influence[use] = (own - own.mean()) / use.sum()
     influence[never] = -(others - others.mean()) / never.sum()
     error = float(np.linalg.norm(np.bincount(panel.by_unit("cluster"), influence)))
-    bounds = _summary.interval(value, error, study.level)
-    return Estimate(
-        treatment=name,
-        estimand=SPEC.estimand,
-        scale="level",
-        value=value,
-        standard_error=error,
-        interval=bounds,
-        p_value=_summary.p_value(value, error),
-        n_observations=int((use | never).sum()) * panel.n_periods,
-        n_units=int((use | never).sum()),
-        n_treated=int(use.sum()),
-        n_clusters=len(np.unique(panel.by_unit("cluster")[use | never])),
-        standard_error_type=f"clustered by {study.cluster}, normal",
-        engine="numpy",
-        warnings=_guard.always_treated(panel, study.treatment, np.ones(panel.n_units, bool), _guard.LEFT_OUT),
+    return _level.estimate(
+        study,
+        panel,
+        f"Mean over treated units of their average effect on {_rates.scale(study, panel)}",
+        value,
+        error,
+        _level.Sample(
+            n_observations=int(enter.sum()) * panel.n_periods,
+            n_units=int(enter.sum()),
+            n_treated=int(use.sum()),
+            n_clusters=len(np.unique(panel.by_unit("cluster")[enter])),
+            untreated=float((after * outcome[use]).sum(axis=1).mean()) - value,
+            lowest=float(outcome[enter].min()),
+            warnings=_lost(enter) + _guard.cohorts_of_few(study, panel, enter),
+        ),
+        _level.EventStudy(None, None, ()),
+        f"clustered by {study.cluster}, normal",
+        "numpy",
     )
+
+
+def _lost(enter: np.ndarray) -> tuple[str, ...]:
+    """A sentence on units without a before, or without treatment in the window."""
+    return () if enter.all() else (f"{(~enter).sum()} of {len(enter)} units have no before or no after: left out",)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from balanza.contract import Estimate, EstimatorSpec, Panel, RowKind, Study
+from balanza.contract import Estimate, EstimatorSpec, Panel, Published, RowKind, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _balanced, _guard, _rates, _staggered, _summary
+from balanza.estimators import _balanced, _guard, _notes, _rates, _staggered, _summary
 from balanza.kernels.group_time import NEVER, Aggregate, GroupTime, Infeasible, group_time
 from balanza.kernels.multiplier import Multiplier, critical_value
 
@@ -51,6 +51,95 @@ SPEC = EstimatorSpec(
         "draws": 999,
         "multiplier": "rademacher",
     },
+    option_notes={
+        "control": "`never`: units never treated; `not_yet`: all units not treated yet in either period of a cell",
+        "method": "Of a cell: `dr` (doubly robust), `ipw` (inverse probability weights) or `reg` (outcome regression)",
+        "base": "Base of the periods before treatment: `varying` (the period before) or `universal`"
+        " (the last clean one)",
+        "anticipation": _notes.ANTICIPATION,
+        "aggregate": "The headline: `simple`, `dynamic`, `group` or `calendar`",
+        "unbalanced": _notes.UNBALANCED,
+        "draws": _notes.DRAWS,
+        "multiplier": "Of the bootstrap: `rademacher` signs or `mammen`'s two points",
+    },
+    equation=r"""
+For cohort $g$, period $t$ and base period $b$, with $\Delta_i = Y_{it} - Y_{ib}$ and the controls $C$:
+
+```math
+\widehat{ATT}(g,t) = \sum_i \left(\omega_i^1 - \omega_i^0\right) \left(\Delta_i - \hat m(X_i)\right)
+```
+
+```math
+\omega_i^1 = \frac{w_i \mathbf{1}\{g_i = g\}}{\sum_j w_j \mathbf{1}\{g_j = g\}}, \quad
+\omega_i^0 = \frac{w_i \mathbf{1}\{i \in C\} \hat p_i / (1 - \hat p_i)}{\sum_{j \in C} w_j \hat p_j / (1 - \hat p_j)}
+```
+
+$\hat p_i$ is the fit of a logit of cohort $g$ against $C$ on $X_i$, and $\hat m$ that of weighted least squares of
+$\Delta_i$ on $X_i$ in $C$, both with an intercept. `method: ipw` has $\hat m = 0$ and `reg` has $\omega^0 = 0$;
+without covariates all three are the difference of mean changes. With $a$ for `anticipation`, `base: varying` takes
+$b = t - 1$ where $t < g - a$ and $b = g - a - 1$ from then on; `universal` takes $b = g - a - 1$ throughout. $C$ are
+the never-treated, or with `control: not_yet` all other units with $g_i > \max(t, b) + a$. Covariates that change in
+time count with their value in $b$.
+
+The headline weighs cohorts by their (weighted) size $\pi_g$:
+
+```math
+\hat\theta = \frac{\sum_g \sum_{t \geq g} \pi_g \widehat{ATT}(g,t)}{\sum_g \sum_{t \geq g} \pi_g}
+```
+
+With `aggregate: dynamic` it is the plain mean over bins of event time from 0 on, with `calendar` over treated periods,
+each of these being a mean weighted by $\pi_g$; with `group` it is the mean, weighted by $\pi_g$, of the plain means of
+cohorts over $t \geq g$. The standard error is that of influence functions $\psi_i$ that include the logit, the
+regression and the estimated weights $\pi_g$:
+
+```math
+\mathrm{se} = \sqrt{\sum_c \left(\sum_{i \in c} \psi_i\right)^2}
+```
+""",
+    edge_cases=(
+        *_notes.STAGGERED,
+        _notes.RATE,
+        _notes.WEIGHTS_BY_UNIT,
+        _notes.CONSTANT_COVARIATE,
+        _notes.COHORTS_OF_FEW,
+        "A cell has no estimate where its logit has no maximum or gives a unit a probability"
+        " of 0.999 or more, or where its covariates are collinear among the controls: it is missing from all"
+        " aggregates, and counted in a warning",
+        "A control with a probability of 0.995 or more has no weight in $\\omega^0$",
+        "Refused if no cell after treatment can be estimated",
+        "More rows of event time than clusters less one are shown, with the warning that their covariance is singular",
+        _notes.KEPT_CELLS,
+    ),
+    since="0.1.0",
+)
+LPOP, R_DID = ("lpop",), "R did 2.5.1"
+REFERENCE = (
+    Published("mpdta", R_DID, {"headline": (-0.039951, 0.012034)}),
+    Published("mpdta", R_DID, {"headline": (-0.077240, 0.019965)}, options={"aggregate": "dynamic"}),
+    Published("mpdta", R_DID, {"headline": (-0.031018, 0.012446)}, options={"aggregate": "group"}),
+    Published("mpdta", R_DID, {"headline": (-0.041700, 0.015972)}, options={"aggregate": "calendar"}),
+    Published("mpdta", R_DID, {"headline": (-0.041752, 0.011503)}, LPOP),
+    Published("mpdta", R_DID, {"headline": (-0.041969, 0.011445)}, LPOP, options={"method": "reg"}),
+    Published("mpdta", R_DID, {"headline": (-0.041777, 0.011500)}, LPOP, options={"method": "ipw"}),
+    Published("mpdta", R_DID, {"headline": (-0.039764, 0.012052)}, options={"control": "not_yet"}),
+    Published("mpdta", R_DID, {"headline": (-0.041352, 0.011428)}, LPOP, options={"control": "not_yet"}),
+    Published("mpdta", R_DID, {"headline": (-0.045206, 0.016683)}, options={"anticipation": 1}),
+    Published("mpdta, ever treated", R_DID, {"headline": (-0.041791, 0.020454)}, options={"control": "not_yet"}),
+    Published(
+        "mpdta",
+        "Callaway and Sant'Anna (2021), minimum wages; printed by R did to four digits",
+        {
+            f"group_time {cohort} {year}": (value, None)
+            for cohort, values in {
+                2004: (-0.0105, -0.0704, -0.1373, -0.1008),
+                2006: (0.0065, -0.0028, -0.0046, -0.0412),
+                2007: (0.0305, -0.0027, -0.0311, -0.0261),
+            }.items()
+            for year, value in zip(range(2004, 2008), values, strict=True)
+        },
+        tolerance=5.1e-5,
+    ),
+    Published("castle", "Group-time simple aggregate, Cheng and Hoekstra's data", {"headline": (0.019403, 0.038389)}),
 )
 KEPT_CELLS = 500
 

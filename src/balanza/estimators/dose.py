@@ -18,7 +18,7 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _balanced, _covariates, _guard, _level, _rates, _summary
+from balanza.estimators import _balanced, _covariates, _guard, _level, _notes, _rates, _summary
 from balanza.kernels.dose import Bins, Curve, Response, Singular, bins, respond, spline
 from balanza.kernels.multiplier import critical_value
 
@@ -51,6 +51,55 @@ SPEC = EstimatorSpec(
         "unbalanced": "refuse",
         "draws": 999,
     },
+    option_notes={
+        "target": "The headline: `slope` (one more unit of dose, at the dose that is) or `level` (the"
+        " dose against none)",
+        "curve": "`spline` of the dose, or one level for each of some `bins`",
+        "degree": "Of the spline",
+        "knots": "Inner knots of the spline, at quantiles of the positive doses",
+        "bins": "Bins of the positive doses, between their quantiles; fewer where doses repeat",
+        "unbalanced": _notes.UNBALANCED,
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+All doses $d_i$ start in period $s$. The change of the outcome from the $s$ periods before to the $T - s$ from then on,
+
+```math
+\Delta_i = \frac{1}{T - s} \sum_{t \geq s} Y_{it} - \frac{1}{s} \sum_{t < s} Y_{it},
+```
+
+is fitted by weighted least squares on a curve of the dose and a mean of its own for untreated units:
+
+```math
+\Delta_i = \beta_0 \mathbf{1}\{d_i = 0\} + \mathbf{1}\{d_i > 0\} \sum_k \beta_k \psi_k(d_i) + X_i'\gamma + \varepsilon_i
+```
+
+```math
+\widehat{ATT}(d) = \sum_k \hat\beta_k \psi_k(d) - \hat\beta_0, \quad
+\widehat{ACRT}(d) = \sum_k \hat\beta_k \psi_k'(d), \quad
+\hat\theta = \frac{\sum_{d_i > 0} w_i \widehat{ACRT}(d_i)}{\sum_{d_i > 0} w_i}
+```
+
+With `target: level` the headline is the mean of $\widehat{ATT}(d_i)$. `curve: spline` has the powers of the dose up to
+`degree`, and that of its excess over each of the inner `knots`. With `curve: bins` $\psi_k$ are indicators, and the
+slope of a bin leads from the bin before it, at mean doses, to it; that of the first bin from no dose, or without
+untreated units it is that of the second. Without untreated units $\widehat{ATT}(d)$ is less that of the lowest dose.
+Rows of event time come from the same regression, of the mean of a bin less that of the last bin before $s$. $X_i$ are
+means before $s$. The covariance is a sandwich over clusters, with the doses over which $\hat\theta$ averages counting
+as drawn, times $G/(G-1) \cdot (n-1)/(n-k)$ with $n$ units and $k$ columns.
+""",
+    edge_cases=(
+        "Doses that do not all start in one period after the first, change later or are"
+        " negative are refused; `dose: mean_post` with `start` in the study gives each unit its mean",
+        "Refused where all treated have one dose, unless `curve: bins` compares them with untreated units",
+        "Refused where doses and covariates do not pin down the curve, or there are no more units than columns",
+        "Without untreated units a warning says that levels and slopes rest on strong parallel trends",
+        _notes.RATE,
+        _notes.WEIGHTS_BY_UNIT,
+        _notes.CONSTANT_COVARIATE,
+        _notes.EVENTS,
+    ),
+    since="0.1.0",
 )
 SHOWN = np.arange(1, 10) / 10
 

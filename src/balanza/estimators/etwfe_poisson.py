@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from balanza.contract import Estimate, EstimatorSpec, Panel, Study, Triple
+from balanza.contract import Estimate, EstimatorSpec, Panel, Published, Study, Triple
 from balanza.errors import Unsupported
-from balanza.estimators import _guard, _saturated, _summary
+from balanza.estimators import _guard, _notes, _saturated, _summary
 from balanza.kernels.saturated import Totals
 
 SPEC = EstimatorSpec(
@@ -45,6 +45,78 @@ SPEC = EstimatorSpec(
     " covariates as given, G/(G-1) x (n-1)/(n-k) with k leaving out unit effects, which are nested in clusters,"
     " Student's t with G-1 degrees of freedom; uniform bands by multiplier bootstrap",
     options={"control": "not_yet", "effects": "cohort", "scale": "log", "anticipation": 0, "draws": 999},
+    option_notes={
+        "control": "`not_yet`: all untreated rows; `never`: never-treated units only, with coefficients"
+        " before treatment",
+        "effects": "`cohort`: units of a cohort share theirs (with slopes of covariates); `unit`: each"
+        " unit has its own",
+        "scale": "Of the headline and all rows: `log` of the ratio, or `level`, the difference per exposure",
+        "anticipation": _notes.ANTICIPATION,
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+With the exposure $P_{it}$ (1 without one), $z_i = (1,$ covariates that are constant within units$)$ and covariates
+$x_{it}$ that change, by Poisson pseudo-maximum likelihood:
+
+```math
+\mathrm{E}[Y_{it}] = P_{it} \exp\left(z_i'(\alpha_{g_i} + \delta_t) + x_{it}'\beta\right)
+```
+
+in untreated cells; in treated ones, $t \geq g - a$ with $a$ for `anticipation`, the cohort has coefficients
+$\gamma_{gt}$ of its own in place of $\alpha_g + \delta_t$. `control: never` gives such coefficients to the cells of
+treated cohorts before the reference too, the last `event_bins` periods before $g - a$. `effects: unit` has a unit's
+own effect in place of $z_i'\alpha_g$. What is expected without treatment, and the headline over treated rows:
+
+```math
+\hat\mu_{it}^0 = P_{it} \exp\left(z_i'(\hat\alpha_{g_i} + \hat\delta_t) + x_{it}'\hat\beta\right), \quad
+\hat\tau = \log \frac{\sum_{t \geq g_i} Y_{it}}{\sum_{t \geq g_i} \hat\mu_{it}^0}
+```
+
+With `scale: level` it is the difference per exposure, where $K$ is 100,000 times the periods of a year with an
+exposure, and 1 without:
+
+```math
+\hat\tau = K \frac{\sum_{t \geq g_i} (Y_{it} - \hat\mu_{it}^0)}{\sum_{t \geq g_i} P_{it}}
+```
+
+The study's weights multiply outcome and exposure. The covariance follows by the delta method from a sandwich over
+clusters of both sums, times $G/(G-1) \cdot (n-1)/(n-k)$, where $k$ counts all coefficients, unit effects as one.
+""",
+    edge_cases=(
+        *_notes.STAGGERED,
+        _notes.CONSTANT_COVARIATE,
+        _notes.COHORTS_OF_FEW,
+        "A cell that no unit links with untreated rows has no estimate: its rows are counted"
+        " in a warning and are missing from all aggregates",
+        "Refused where no effect can be told apart from unit and period effects, where there"
+        " are as many coefficients as rows, or where the units that enter lie in one cluster",
+        "Periods and cohorts without any event in untreated rows are left out and counted:"
+        " nothing can be expected there",
+        "With `effects: unit` units without any event tell nothing of a ratio, and a warning counts them",
+        "A cell without any event has no row of its own on the log scale, and counts in all aggregates",
+        "Refused where treated rows have no event at all, where what is expected runs to zero"
+        " (separation), or where the likelihood's maximum is not found",
+        "With `effects: cohort` on a panel with missing rows a warning says that the mix of units may matter",
+        _notes.EVENTS,
+        _notes.KEPT_CELLS,
+    ),
+    since="0.1.0",
+)
+REFERENCE = (
+    Published(
+        "mpdta, employment",
+        "R etwfe, inst/tinytest/test_emfx.R",
+        {
+            "event_time 0": (-25.3497484355494, 15.8862762958862),
+            "event_time 1": (1.09175116997388, 40.2952222352926),
+            "event_time 2": (-75.1246321552693, 23.1541376499351),
+            "event_time 3": (-101.823979344829, 27.0877431076141),
+        },
+        ("lpop",),
+        options={"scale": "level"},
+        tolerance=1e-5,  # of some 100 jobs: fixest stops at a relative change of the deviance of 1e-8
+        error_tolerance=1e-4,  # and marginaleffects takes its derivatives numerically
+    ),
 )
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from balanza.contract import Estimate, EstimatorSpec, Panel, Study
-from balanza.estimators import _guard, _imputed, _level
+from balanza.contract import Estimate, EstimatorSpec, Panel, Published, Study
+from balanza.estimators import _guard, _imputed, _level, _notes
 from balanza.estimators._imputed import Sample
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.imputation import Means, imputation_means, leads
@@ -30,6 +30,59 @@ SPEC = EstimatorSpec(
     standard_errors="Conservative, clustered (Theorem 3): effects are compared with the mean of their cohort and period"
     " (`variance_groups`), normal intervals; uniform bands by Rademacher multipliers",
     options={"leads": "all", "variance_groups": "cohort_period", "residuals": "pooled", "draws": 999},
+    option_notes={
+        "leads": "Rows before treatment: `all` bins against the last one before treatment, or a number"
+        " k of bins against all earlier ones; 0 for none",
+        "variance_groups": "Treated rows whose effects count as alike in the variance: `cohort_period`, `cohort`"
+        " or `event_time`; the coarser, the more conservative",
+        "residuals": "`pooled`, or `leave_one_out`: each cluster against the others of its group",
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+Unit effects, period effects (with slopes of constant covariates, $z_i = (1, \ldots)$) and slopes of covariates
+$x_{it}$ that change are fitted by weighted least squares on untreated rows only, and carried to all rows:
+
+```math
+\hat\tau_{it} = Y_{it} - \hat\alpha_i - z_i'\hat\delta_t - x_{it}'\hat\beta, \quad
+\hat\tau = \frac{\sum_{t \geq g_i} w_{it} \hat\tau_{it}}{\sum_{t \geq g_i} w_{it}}
+```
+
+$\hat\tau = \sum v_{it} Y_{it}$ is linear in the outcomes. In its variance the residuals $\tilde\varepsilon_{it}$ are
+those of the fit in untreated rows, and $\hat\tau_{it} - \tilde\tau_E$ in the rows of a group $E$ of treated ones:
+
+```math
+\hat V = \sum_c \left(\sum_{(i,t) \in c} v_{it} \tilde\varepsilon_{it}\right)^2, \quad
+\tilde\tau_E = \frac{\sum_c S_{cE} T_{cE}}{\sum_c S_{cE}^2}, \quad
+S_{cE} = \sum_{(i,t) \in c \cap E} v_{it}, \quad
+T_{cE} = \sum_{(i,t) \in c \cap E} v_{it} \hat\tau_{it}
+```
+
+`residuals: leave_one_out` divides a cluster's sum in $E$ by $1 - S_{cE}^2 / \sum_b S_{bE}^2$. Rows before treatment
+are coefficients $\phi_e$ of a regression on untreated rows only,
+
+```math
+Y_{it} = \alpha_i + z_i'\delta_t + x_{it}'\beta + \sum_e \phi_e \mathbf{1}\{t - g_i \in e\} + \varepsilon_{it},
+```
+
+clustered, with the factor $G/(G-1) \cdot (n-1)/(n-k)$, $k$ counting unit effects as one.
+""",
+    edge_cases=(
+        *_notes.STAGGERED,
+        _notes.RATE,
+        _notes.CONSTANT_COVARIATE,
+        _notes.COHORTS_OF_FEW,
+        "A treated row whose unit and period no untreated row links cannot be imputed: left"
+        " out and counted; refused where none can",
+        "A covariate that does not vary in untreated rows beside the other terms is refused",
+        "Rows before treatment are left out, with a sentence, where their coefficients are not determined",
+        "A group of one cluster keeps its plain residual under `leave_one_out`",
+        _notes.EVENTS,
+    ),
+    since="0.1.0",
+)
+REFERENCE = (
+    Published("mpdta", "Borusyak, Jaravel and Spiess's imputation", {"headline": (-0.047710, 0.013222)}),
+    Published("castle", "Borusyak, Jaravel and Spiess's imputation", {"headline": (0.066900, 0.056694)}),
 )
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _covariates, _guard, _level, _rates, _staggered
+from balanza.estimators import _covariates, _guard, _level, _notes, _rates, _staggered
 from balanza.estimators._staggered import Design
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.local_projections import Paths, Projection, paths, project
@@ -41,6 +41,49 @@ SPEC = EstimatorSpec(
     standard_errors="Sandwich of each horizon's regression clustered by cluster, G/(G-1) x (n-1)/(n-k) with k counting"
     " the period effects, Student's t with G-1 degrees of freedom; uniform bands by Rademacher multipliers",
     options={"horizon": None, "weighting": "variance", "base": "last", "control": "not_yet", "draws": 999},
+    option_notes={
+        "horizon": "Last horizon of the pooled effect; by default as many as every cohort shows",
+        "weighting": "Of cohorts: by their `variance` of treatment, or `equal`: by their treated units",
+        "base": "What is subtracted: the mean of the `last` bin before entry, or of `all` earlier periods",
+        "control": "Clean controls: units `not_yet` treated at the window's end, or `never` treated",
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+For a window of horizons from $h$ to $k$, over periods of entry $t$, the units that enter treatment in $t$ and the clean
+controls, $g_i > t + \max(k, 0)$, by least squares with weights $w_{it}$:
+
+```math
+\bar Y_{i,t+h \ldots t+k} - \bar Y_{i,t-b \ldots t-1} = \delta_t + \beta \mathbf{1}\{g_i = t\} + x_{i,t-1}'\gamma +
+\varepsilon_{it}
+```
+
+$b$ is `event_bins` (fewer at the panel's start); with `base: all` the mean is that of all periods before $t$. The
+headline is $\hat\beta$ of the window from 0 to `horizon`. Least squares weighs periods of entry by $N_t s_t (1 - s_t)$,
+with $N_t$ the weight of their rows and $s_t$ the share that enters; `weighting: equal` divides weights by $1 - s_t$,
+which makes it the weight of those that enter. With covariates that is regression adjustment: $\delta_t$ and $\gamma$
+are fitted on the controls, and
+
+```math
+\hat\beta = \frac{\sum_{g_i = t} w_{it} (\Delta_{it} - \hat\delta_t - x_{i,t-1}'\hat\gamma)}{\sum_{g_i = t} w_{it}}
+```
+
+with $\Delta_{it}$ for the left side above. The covariance is a sandwich over clusters times
+$G/(G-1) \cdot (n-1)/(n-k)$, $k$ counting the treatment, covariates and periods of entry.
+""",
+    edge_cases=(
+        *_notes.STAGGERED,
+        _notes.RATE,
+        _notes.CONSTANT_COVARIATE,
+        "A unit enters a regression with all rows of the window and of the base (with `base:"
+        " all`, at least one) and the row of entry; treated units that the pooled window leaves out are counted in a"
+        " warning",
+        "Refused where no cohort is seen over the pooled window beside clean controls, or"
+        " covariates are collinear there",
+        "Windows of the event study without treated units beside controls have no row",
+        _notes.COHORTS_OF_FEW,
+        _notes.EVENTS,
+    ),
+    since="0.1.0",
 )
 WEIGHTS = {"variance": "variance of treatment", "equal": "treated units"}
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from balanza.contract import Estimate, Estimates, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _covariates, _events, _guard, _summary
+from balanza.estimators import _covariates, _events, _guard, _notes, _summary
 from balanza.estimators._events import EventRows
 from balanza.kernels import negative_binomial as kernel
 from balanza.kernels.within import Degenerate, small_sample
@@ -43,6 +43,53 @@ SPEC = EstimatorSpec(
     " (n-1)/(n-k) with k leaving group and period effects out, Student's t with G-1 degrees of freedom",
     several_treatments=True,
     options={"effects": "cluster", "draws": 999},
+    option_notes={
+        "effects": "Of the column that the study clusters by (`cluster`), or of units (`unit`)",
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+With the exposure $P_{it}$ (1 without one), effects $\alpha$ of the group $c(i)$ that a unit lies in, covariates
+$x_{it}$ with one slope each, and all treatments of the study jointly in $D_{it}$, by maximum likelihood (NB2):
+
+```math
+\mathrm{E}[Y_{it}] = \mu_{it} = P_{it} \exp\left(\alpha_{c(i)} + \delta_t + D_{it}'\beta + x_{it}'\gamma\right), \quad
+\mathrm{Var}[Y_{it}] = \mu_{it} + \kappa \mu_{it}^2
+```
+
+```math
+\max \sum w_{it} \left(Y_{it} \log \mu_{it} - (Y_{it} + 1/\kappa) \log(1 + \kappa \mu_{it}) + \log \Gamma(Y_{it} +
+1/\kappa) - \log \Gamma(1/\kappa) + Y_{it} \log \kappa\right)
+```
+
+Regression and dispersion $\kappa$ are fitted in turn until $\kappa$ settles. With $\psi_{it}$ for the influence of a
+row on the coefficients, that through $\hat\kappa$ included:
+
+```math
+\hat V = \frac{G}{G-1} \frac{n-1}{n-k} \sum_c \psi_c \psi_c', \quad \psi_c = \sum_{(i,t) \in c} \psi_{it}
+```
+
+$k$ counts treatments and covariates, and no effects. Weights are scaled to a mean of 1.
+
+The event study puts bins of `event_bins` periods in place of the treatment, around the common start of a dose (times
+the unit's dose $d_i$) or the first treated period of an absorbing treatment ($d_i = 1$), without the last bin before:
+
+```math
+D_{it} \beta \quad \mathrm{becomes} \quad \sum_{e \neq -1} \beta_e d_i \mathbf{1}\{(i,t) \in e\}
+```
+""",
+    edge_cases=(
+        "Groups and periods without any event are left out and counted",
+        "Refused where only one cluster has any event",
+        "A treatment or covariate without variation of its own beside the other terms is refused, by its name",
+        "A coefficient that runs to infinity (separation), or a maximum that is not found, is refused",
+        "Where the outcome varies no more than a Poisson one the dispersion is 0, and the fit"
+        " that of Poisson regression",
+        _notes.CONSTANT_COVARIATE,
+        _notes.COHORTS_OF_FEW,
+        "Treatments that switch off and doses without a common start have no event study",
+        _notes.EVENTS,
+    ),
+    since="0.1.0",
 )
 
 

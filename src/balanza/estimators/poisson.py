@@ -15,7 +15,7 @@ import numpy as np
 
 from balanza.contract import Estimate, Estimates, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _covariates, _events, _guard, _summary
+from balanza.estimators import _covariates, _events, _guard, _notes, _summary
 from balanza.estimators._events import EventRows
 from balanza.kernels import patterned
 from balanza.kernels import poisson as kernel
@@ -42,6 +42,58 @@ SPEC = EstimatorSpec(
     " (n-1)/(n-k), k leaving the fixed effects out",
     several_treatments=True,
     options={"draws": 999, "standard_errors": "auto"},
+    option_notes={
+        "draws": _notes.DRAWS,
+        "standard_errors": "`jackknife`, `sandwich`, or `auto`: the jackknife up to 100 clusters",
+    },
+    equation=r"""
+With the exposure $P_{it}$ (1 without one), $z_i = (1,$ covariates that are constant within units$)$, covariates
+$x_{it}$ that change, and all treatments of the study jointly in $D_{it}$, by pseudo-maximum likelihood:
+
+```math
+\mathrm{E}[Y_{it}] = \mu_{it} = P_{it} \exp\left(\alpha_i + z_i'\delta_t + D_{it}'\beta + x_{it}'\gamma\right), \quad
+\max \sum (Y_{it} \log \mu_{it} - \mu_{it})
+```
+
+The study's weights multiply outcome and exposure. The jackknife (CV3) leaves out each cluster in turn, period effects
+and all, by one Newton step from $\hat\beta$:
+
+```math
+\hat V_3 = \frac{G-1}{G} \sum_c (\hat\beta_{(c)} - \hat\beta)(\hat\beta_{(c)} - \hat\beta)'
+```
+
+The sandwich, with $\tilde D_{it}$ for treatments and covariates net of effects and slopes with weights $\hat\mu_{it}$:
+
+```math
+\hat V_1 = \frac{G}{G-1} \frac{n-1}{n-k} H^{-1} \left(\sum_c s_c s_c'\right) H^{-1}, \quad
+s_c = \sum_{(i,t) \in c} \tilde D_{it} (Y_{it} - \hat\mu_{it}), \quad
+H = \sum \hat\mu_{it} \tilde D_{it} \tilde D_{it}'
+```
+
+$k$ counts treatments, changing covariates and slopes by period (all but one), and no effects of units and periods. The
+reading as a rate is $r (1 - \exp(-\hat\beta))$ with $r$ the rate of treated rows as observed.
+
+The event study puts bins of `event_bins` periods in place of the treatment, around the common start of a dose (times
+the unit's dose $d_i$) or the first treated period of an absorbing treatment ($d_i = 1$), without the last bin before:
+
+```math
+D_{it} \beta \quad \mathrm{becomes} \quad \sum_{e \neq -1} \beta_e d_i \mathbf{1}\{(i,t) \in e\}
+```
+""",
+    edge_cases=(
+        "Units without any event are determined by their own effect alone: left out, and"
+        " counted with their rows, exposure and treated units; so are periods without any event",
+        "Refused where only one cluster has any event",
+        "A treatment or covariate without variation of its own beside the other terms is refused, by its name",
+        "A coefficient that runs to infinity (separation), or a maximum that is not found, is refused",
+        "Where a coefficient hangs on a single cluster the jackknife gives way to the"
+        " sandwich, as the standard-error type says",
+        _notes.CONSTANT_COVARIATE,
+        _notes.COHORTS_OF_FEW,
+        "Treatments that switch off and doses without a common start have no event study",
+        _notes.EVENTS,
+    ),
+    since="0.1.0",
 )
 FEW = 100
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _covariates, _guard, _imputed, _level, _rates, _summary
+from balanza.estimators import _covariates, _guard, _imputed, _level, _notes, _rates, _summary
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.imputation import Imputation, Means, impute, two_stage_means
 from balanza.kernels.rings import exposed_since, exposure
@@ -52,6 +52,49 @@ SPEC = EstimatorSpec(
         "target": "own",
         "draws": 999,
     },
+    option_notes={
+        "latitude_column": "Column of the units' latitudes in degrees; required",
+        "longitude_column": "Column of the units' longitudes in degrees; required",
+        "rings": "Outer edges of the rings in kilometres, increasing; a ring holds its outer edge",
+        "neighbours": "Number of nearest units (with ties) that make up an innermost ring of their own; 0 for none",
+        "target": "The headline: `own` effect, or `total` per treated row",
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+A row's state $s_{it}$ is 0 where the unit is treated, else the innermost ring $r = 1, 2, \ldots$ that holds a treated
+unit, and none elsewhere. Unit effects, period effects (with slopes of constant covariates, $z_i = (1, \ldots)$) and
+slopes of covariates that change are fitted by weighted least squares on rows without a state, and carried to all:
+
+```math
+\hat\tau_{it} = Y_{it} - \hat\alpha_i - z_i'\hat\delta_t - x_{it}'\hat\beta, \quad
+\hat\tau_s = \frac{1}{W_s} \sum_{s_{it} = s} w_{it} \hat\tau_{it}, \quad
+W_s = \sum_{s_{it} = s} w_{it}
+```
+
+The headline is the own effect $\hat\tau_0$, or with `target: total` what happens in all, for each treated row:
+
+```math
+\hat\tau_{total} = \hat\tau_0 + \sum_{r \geq 1} \frac{W_r}{W_0} \hat\tau_r
+```
+
+Distances are great circles on a sphere of radius 6,371.0088 km. The covariance is that of both stages as one method of
+moments, as in `two_stage`, without a small-sample factor, with the weights $W_r / W_0$ as given.
+""",
+    edge_cases=(
+        "A treated unit counts as treated, whatever its neighbours are",
+        "Units first treated after the window's end count as never treated, and expose nobody",
+        "Units without any row that is neither treated nor exposed, and rows that such rows do"
+        " not determine, are left out and counted; refused where no treated row is left",
+        "Refused where a place is missing, not in degrees, or changes within a unit",
+        "A ring without an exposed row is named in a warning and has no row",
+        "A covariate that does not vary in unexposed rows beside the other terms is refused",
+        "The total of a rate adds up units of any size: a warning asks for `weights` by the people at risk",
+        _notes.RATE,
+        _notes.CONSTANT_COVARIATE,
+        _notes.COHORTS_OF_FEW,
+        _notes.EVENTS,
+    ),
+    since="0.1.0",
 )
 OWN = 0
 EARLY = "they have no before and no own effect here, but expose units nearby"

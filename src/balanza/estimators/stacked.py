@@ -20,7 +20,7 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _balanced, _guard, _level, _rates, _staggered
+from balanza.estimators import _balanced, _guard, _level, _notes, _rates, _staggered
 from balanza.estimators._staggered import Design
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.stacked import Stacked, stacked
@@ -43,6 +43,52 @@ SPEC = EstimatorSpec(
     standard_errors="Sandwich of the stacked regression clustered over all copies of a unit, G/(G-1) x (n-1)/(n-k) with"
     " k leaving the unit effects out, Student's t with G-1 degrees of freedom; uniform bands by Rademacher multipliers",
     options={"before": None, "after": None, "weighting": "wing", "effects": "sub_experiment", "draws": 999},
+    option_notes={
+        "before": "Periods of the window before treatment, at least 1; by default as many as every cohort has",
+        "after": "Periods of the window after the first treated one; by default as many as every cohort has",
+        "weighting": "`wing`: controls weigh as much as the treated of their sub-experiment; `cengiz`:"
+        " unweighted regression",
+        "effects": "Of units and event times: their own in each `sub_experiment`, or of each `event_time`"
+        " in all (only `wing`)",
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+The sub-experiment of cohort $g$ holds, in its window from `before` periods before $g$ to `after` periods after it,
+cohort $g$ and as controls the units with $g_i > g + after$, in so far as they have all rows of the window. The copies
+are joined in one weighted regression, with $e$ for bins of event time:
+
+```math
+Y_{igt} = \alpha_{ig} + \lambda_{g,t-g} + \sum_{e \neq -1} \beta_e \mathbf{1}\{g_i = g, t - g \in e\} +
+\varepsilon_{igt}
+```
+
+As windows are complete, its estimates are differences of weighted means of $\Delta_{ige}$, the mean outcome of a bin
+less that of the reference, the last bin before treatment:
+
+```math
+\hat\beta_e = \frac{\sum_g q_g (\bar\Delta_{ge}^{treated} - \bar\Delta_{ge}^{control})}{\sum_g q_g}
+```
+
+$q_g$ is the weight of treated units $N_g$ with `weighting: wing`, whose controls are weighted by $N_g / M_g$ in the
+regression, with $M_g$ their own weight; with `cengiz` it is $N_g M_g / (N_g + M_g)$. The headline takes the mean
+outcome of all periods after treatment as one bin. The covariance is a sandwich over clusters, where all copies of a
+unit lie together, times $G/(G-1) \cdot (n-1)/(n-k)$ with $n$ rows of the stack; $k$ counts the coefficients and the
+event times of each sub-experiment (with `effects: event_time` those in common), and no unit effects.
+""",
+    edge_cases=(
+        *_notes.STAGGERED,
+        _notes.RATE,
+        _notes.NO_COVARIATES,
+        _notes.WEIGHTS_BY_UNIT,
+        "Cohorts whose window is not seen, or that have no controls in it, are left out and"
+        " counted; refused where none is left",
+        "A unit that lacks rows in the window of a sub-experiment is left out of that one, and counted",
+        "`weighting: cengiz` with `effects: event_time` is refused: without the weights common"
+        " effects bias the estimate",
+        _notes.COHORTS_OF_FEW,
+        _notes.EVENTS,
+    ),
+    since="0.1.0",
 )
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from balanza.contract import Estimate, EstimatorSpec, Panel, Study
-from balanza.estimators import _guard, _saturated
+from balanza.contract import Estimate, EstimatorSpec, Panel, Published, Study
+from balanza.estimators import _guard, _notes, _saturated
 
 SPEC = EstimatorSpec(
     name="sun_abraham",
@@ -32,7 +32,51 @@ SPEC = EstimatorSpec(
     " effects and not the unit effects, which are nested in clusters (as fixest), Student's t with G-1 degrees of"
     " freedom; uniform bands by multiplier bootstrap",
     options={"anticipation": 0, "draws": 999},
+    option_notes={
+        "anticipation": _notes.ANTICIPATION,
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+With $z_i = (1,$ covariates that are constant within units$)$ and covariates $x_{it}$ that change, by weighted least
+squares on all rows:
+
+```math
+Y_{it} = \alpha_i + z_i'\delta_t + \sum_g \sum_{s \notin R_g} \mu_{gs} \mathbf{1}\{g_i = g, t = s\}
++ x_{it}'\beta + \varepsilon_{it}
+```
+
+The reference $R_g$ is the last `event_bins` periods before $g - a$, with $a$ for `anticipation`. Cells are weighted by
+their rows, $N_{gt} = \sum_{g_i = g} w_{it}$ over rows that exist:
+
+```math
+\hat\tau = \frac{\sum_g \sum_{t \geq g} N_{gt} \hat\mu_{gt}}{\sum_g \sum_{t \geq g} N_{gt}}, \quad
+\hat\nu_e = \frac{\sum_g N_{g,g+e} \hat\mu_{g,g+e}}{\sum_g N_{g,g+e}}
+```
+
+The weights count as given. With the covariance $V$ of the coefficients, $H$ the normal equations and $s_c$ the scores
+of a cluster,
+
+```math
+V = \frac{G}{G-1} \frac{n-1}{n-k} H^{-1} \left(\sum_c s_c s_c'\right) H^{-1}
+```
+
+where $k$ counts all coefficients, unit effects as one.
+""",
+    edge_cases=(
+        *_notes.STAGGERED,
+        _notes.RATE,
+        _notes.CONSTANT_COVARIATE,
+        _notes.COHORTS_OF_FEW,
+        "A cell that no unit links with untreated rows has no estimate: its rows are counted"
+        " in a warning and are missing from all aggregates",
+        "Refused where no effect can be told apart from unit and period effects, where there"
+        " are as many coefficients as rows, or where the units that enter lie in one cluster",
+        _notes.EVENTS,
+        _notes.KEPT_CELLS,
+    ),
+    since="0.1.0",
 )
+REFERENCE = (Published("mpdta", "R fixest 0.12.2, sunab", {"headline": (-0.039951, 0.011796)}),)
 
 
 def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:

@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from balanza.contract import Estimate, EstimatorSpec, Panel, Study
+from balanza.contract import Estimate, EstimatorSpec, Panel, Published, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _balanced, _guard, _level, _rates
+from balanza.estimators import _balanced, _guard, _level, _notes, _rates
 from balanza.kernels.switchers import NoStayers, Switching, paths, switching
 
 SPEC = EstimatorSpec(
@@ -38,6 +38,65 @@ SPEC = EstimatorSpec(
     standard_errors="Analytic and conservative, from deviations from the mean of alike units summed within clusters,"
     " normal intervals; uniform bands by multiplier bootstrap",
     options={"effects": None, "placebos": None, "normalised": False, "unbalanced": "refuse", "draws": 999},
+    option_notes={
+        "effects": "Number of horizons after the switch; by default all (the authors: 1)",
+        "placebos": "Number of placebos before it; by default all (the authors: none)",
+        "normalised": "Whether rows are per unit of treatment summed up to their period",
+        "unbalanced": _notes.UNBALANCED,
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+$F_i$ is the first period with another treatment than that of period 1, and $S_i = \pm 1$ the direction. At horizon
+$h = 1, 2, \ldots$ a switcher is compared with the units $C_{ih}$ that began with the same treatment and have not
+changed it by period $F_i - 1 + h$:
+
+```math
+\hat\delta_h = \frac{1}{N_h} \sum_i w_i S_i \left(Y_{i,F_i-1+h} - Y_{i,F_i-1} -
+\frac{\sum_{j \in C_{ih}} w_j (Y_{j,F_i-1+h} - Y_{j,F_i-1})}{\sum_{j \in C_{ih}} w_j}\right)
+```
+
+over the switchers, of weight $N_h$, that have such units and whose treatment has not come to lie on the other side of
+its first one. The placebo of horizon $h$ has $Y_{F_i-1-h}$ in place of $Y_{F_i-1+h}$, with the same units. The headline
+divides by what the treatment changed, $\bar d_h$ being the mean of $S_i (D_{i,F_i-1+h} - D_{i1})$:
+
+```math
+\hat\theta = \frac{\sum_h N_h \hat\delta_h}{\sum_h N_h \bar d_h}
+```
+
+A row of event time $e \geq 0$ is horizon $e + 1$, and one of $e \leq -2$ the placebo of horizon $-1 - e$. For the
+standard error deviations of changes of the outcome from their mean among alike units (switchers of one date to one
+treatment; controls), times the root of $m/(m-1)$ with $m$ clusters among these, are weighted as the units enter the
+estimate, summed within clusters, squared and added up.
+""",
+    edge_cases=(
+        _notes.RATE,
+        _notes.NO_COVARIATES,
+        _notes.WEIGHTS_BY_UNIT,
+        "Refused where no switcher has a unit that stays, or those that serve as controls lie"
+        " in one or two clusters, with the number of units that stay by period",
+        "Switchers without a unit that stays longer show no effect and are counted in a warning",
+        "A switcher whose treatment comes to lie on the other side of its first one counts up to then, with a warning",
+        "Alike units that lie in one cluster deviate from the mean of switchers and controls"
+        " together, as in the authors' package",
+        _notes.COHORTS_OF_FEW,
+        _notes.EVENTS,
+    ),
+    since="0.1.0",
+)
+REFERENCE = (
+    Published(
+        "mpdta",
+        "did_multiplegt_dyn; the placebos by the authors' package for Python, 0.1.9",
+        {
+            "headline": (-0.035258, 0.011337),
+            "event_time -3": (-0.003769, 0.031703),
+            "event_time -2": (0.024269, 0.014487),
+            "event_time 0": (-0.018922, 0.012068),
+            "event_time 1": (-0.053589, 0.017040),
+            "event_time 2": (-0.136274, 0.036226),
+        },
+        options={"effects": 3, "placebos": 2},
+    ),
 )
 SHOWN = 6
 EARLY = "they never switch, no switcher began like them, and they tell nothing"

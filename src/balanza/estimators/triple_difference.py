@@ -17,7 +17,7 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _balanced, _covariates, _guard, _level, _rates, _staggered
+from balanza.estimators import _balanced, _covariates, _guard, _level, _notes, _rates, _staggered
 from balanza.kernels.group_time import NEVER, Aggregate, GroupTime, Infeasible
 from balanza.kernels.triple_difference import triple_difference
 
@@ -49,6 +49,58 @@ SPEC = EstimatorSpec(
         "unbalanced": "refuse",
         "draws": 999,
     },
+    option_notes={
+        "group_column": "Column that is 1 for eligible units and 0 for others; required",
+        "area_column": "Column of areas in which the policy starts for all, where only eligible units have a"
+        " first period",
+        "control": "`not_yet`: each cohort that has not started yet is a comparison; `never`: areas that never start",
+        "method": "Of each difference: `dr` (doubly robust), `ipw` or `reg`; without covariates they agree",
+        "base": "Base of the periods before the start: `universal` (the last one before it) or"
+        " `varying` (the period before)",
+        "aggregate": "The headline: `simple`, `dynamic`, `group` or `calendar`, as in `callaway_santanna`",
+        "unbalanced": _notes.UNBALANCED,
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+$A_g^1$ and $A_g^0$ are the eligible and the ineligible units where the policy starts in period $g$. With $D[A, B]$ for
+the difference-in-differences of $A$ against $B$ between the base period and $t$, doubly robust as in
+`callaway_santanna`, a comparison cohort $h$ gives
+
+```math
+\widehat{DDD}_h(g,t) = D[A_g^1, A_g^0] + D[A_g^1, A_h^1] - D[A_g^1, A_h^0]
+```
+
+With `control: not_yet` each cohort $h \neq g$ that starts after $t$ and after the base period, or never, is one. They
+are joined with the covariance $\hat\Omega$ over units of their influence functions (GMM):
+
+```math
+\widehat{ATT}(g,t) = \frac{1'\hat\Omega^{-1} \widehat{DDD}(g,t)}{1'\hat\Omega^{-1} 1}
+```
+
+The headline weighs cohorts by their (weighted) eligible units $\pi_g$, or aggregates as `callaway_santanna` does:
+
+```math
+\hat\theta = \frac{\sum_g \sum_{t \geq g} \pi_g \widehat{ATT}(g,t)}{\sum_g \sum_{t \geq g} \pi_g}, \quad
+\mathrm{se} = \sqrt{\sum_c \left(\sum_{i \in c} \psi_i\right)^2}
+```
+
+$\psi_i$ is its influence function, the estimated weights $\pi_g$ included. Covariates that change in time count with
+their value in the base period.
+""",
+    edge_cases=(
+        *_notes.STAGGERED,
+        _notes.RATE,
+        _notes.WEIGHTS_BY_UNIT,
+        _notes.CONSTANT_COVARIATE,
+        "Refused where `group_column` is missing, not 0 or 1, or changes within a unit",
+        "Refused where no ineligible unit is known to live where the policy starts, or where"
+        " within an area eligible units start at different times or ineligible ones are treated",
+        "A cell that lacks one of the four groups, or their overlap, is missing from all"
+        " aggregates and counted; refused where none is left",
+        _notes.COHORTS_OF_FEW,
+        _notes.EVENTS,
+    ),
+    since="0.1.0",
 )
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from balanza.contract import Estimate, Estimates, EstimatorSpec, Panel, Study
+from balanza.contract import Estimate, Estimates, EstimatorSpec, Panel, Published, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _covariates, _events, _guard, _rates, _summary
+from balanza.estimators import _covariates, _events, _guard, _notes, _rates, _summary
 from balanza.estimators._events import EventRows
 from balanza.kernels import patterned
 from balanza.kernels import within as kernel
@@ -42,6 +42,51 @@ SPEC = EstimatorSpec(
     " degrees of freedom",
     several_treatments=True,
     options={"draws": 999},
+    option_notes={
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+With $z_i = (1,$ covariates that are constant within units$)$, covariates $x_{it}$ that change, and all treatments of
+the study jointly in $D_{it}$, by weighted least squares:
+
+```math
+Y_{it} = \alpha_i + z_i'\delta_t + D_{it}'\beta + x_{it}'\gamma + \varepsilon_{it}
+```
+
+With $\tilde D_{it}$ for treatments and covariates net of the effects and slopes, and $\hat\varepsilon_{it}$ for the
+residuals:
+
+```math
+\hat V = \frac{G}{G-1} \frac{n-1}{n-k} H^{-1} \left(\sum_c s_c s_c'\right) H^{-1}, \quad
+s_c = \sum_{(i,t) \in c} w_{it} \tilde D_{it} \hat\varepsilon_{it}, \quad
+H = \sum w_{it} \tilde D_{it} \tilde D_{it}'
+```
+
+$k$ counts treatments, changing covariates, period effects and slopes by period, and not the unit effects.
+
+The event study puts bins of `event_bins` periods in place of the treatment, around the common start of a dose (times
+the unit's dose $d_i$) or the first treated period of an absorbing treatment ($d_i = 1$), without the last bin before:
+
+```math
+D_{it} \beta \quad \mathrm{becomes} \quad \sum_{e \neq -1} \beta_e d_i \mathbf{1}\{(i,t) \in e\}
+```
+""",
+    edge_cases=(
+        _notes.RATE,
+        "A treatment or covariate without variation of its own beside the other terms is refused, by its name",
+        _notes.CONSTANT_COVARIATE,
+        _notes.COHORTS_OF_FEW,
+        "Treatments that switch off and doses without a common start have no event study",
+        _notes.EVENTS,
+    ),
+    since="0.1.0",
+)
+FIXEST = "R fixest 0.12.2"
+REFERENCE = (
+    Published("mpdta", FIXEST, {"headline": (-0.036549, 0.013265)}),
+    Published("castle", FIXEST, {"headline": (0.069398, 0.055860)}),
+    Published("castle", FIXEST, {"headline": (0.075533, 0.033194)}, weights="popwt"),
+    Published("california_prop99", "R synthdid 0.0.9, did_estimate", {"headline": (-27.34911, None)}, tolerance=5e-6),
 )
 
 

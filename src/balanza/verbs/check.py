@@ -68,7 +68,7 @@ def run(
         "study": study.name,
         "world": world,
         "seed": job_seed,
-        "code_digest": code_digest("balanza.verbs.check", *[m for m in [entry.module] if m.startswith("balanza.")]),
+        "code_digest": code_digest("balanza.verbs.check", entry.module),
         "data_digest": panel.digest,
     }
     status, result, reason = _outcome(study, panel, entry, read_estimates(estimates, study), job_seed)

@@ -33,6 +33,7 @@ def run(study_file: Path, estimates: Path, out: Path, truth: Path | None = None,
         for name, stem in file_names(estimator, study).items()
     ]
     rows += [_not_run(name, reason) for name, reason in _left_out(study).items()]
+    rows = [row | {"new": _is_new(row["estimator"])} for row in rows]
     rows.sort(key=lambda row: row["estimator"] != study.headline)
     agreement = {name: _agreement(rows, name) for name in (treatment.name for treatment in study.treatments)}
     write_json(
@@ -86,3 +87,9 @@ def _not_run(name: str, reason: str) -> dict[str, Any]:
     title = entry.spec.title if entry else name
     status = "not run" if entry else "broken"
     return {"stem": name, "treatment": None, "estimator": name, "title": title, "status": status, "reason": reason}
+
+
+def _is_new(name: str) -> bool:
+    """Whether an estimator is in no release of this package, so that readers look at it twice."""
+    entry = registry("estimators").entries.get(name)
+    return entry is not None and (entry.outside or not entry.spec.since)

@@ -73,7 +73,7 @@ def run(
         "estimator": estimator,
         "level": level,
         "seed": job_seed,
-        "code_digest": _code_digest(entry.module),
+        "code_digest": code_digest("balanza.verbs.estimate", entry.module),
         "data_digest": panel.digest,
         "graph_assumptions": assumptions,
     }
@@ -107,8 +107,3 @@ def _record_none(out: Path, study: Study, estimator: str, status: str, reason: s
     for name, stem in file_names(estimator, study).items():
         write_no_estimate(out, stem, name, status, reason, meta)
     return status
-
-
-def _code_digest(module: str) -> str:
-    own = [module] if module.startswith("balanza.") else []
-    return code_digest("balanza.verbs.estimate", *own)

@@ -1,0 +1,28 @@
+"""Sentences that the pages of several estimators share: options, and cases at the edge of a design."""
+
+from __future__ import annotations
+
+DRAWS = "Draws of the multiplier bootstrap behind the uniform bands"
+ANTICIPATION = "Periods before treatment in which units may already react"
+UNBALANCED = "What becomes of units without a row in each period: `refuse` the panel, or `drop` and count them"
+RATE = "A count with exposure enters as its rate per 100,000 a year; any other count as it is"
+
+STAGGERED = (
+    "Units treated in the first period (or, where the method takes `anticipation: a`, in the first a + 1) have no"
+    " before: left out and counted",
+    "Units first treated after the window's end count as never treated",
+    "Without a never-treated unit the cohort treated last serves as control, and the periods from its treatment on are"
+    " left out, with a warning",
+    "Refused if no treated unit is then seen before and after its treatment beside a control unit",
+)
+COHORTS_OF_FEW = (
+    "Cohorts that lie in one or two clusters are counted in a warning: clustered errors are too small there"
+)
+EVENTS = (
+    "The event study is left out, with a sentence on why, where it has more rows than there are clusters less one, or"
+    " a singular covariance"
+)
+WEIGHTS_BY_UNIT = "Weights that change within a unit: the unit keeps that of its first period, with a warning"
+NO_COVARIATES = "Studies with covariates are refused"
+CONSTANT_COVARIATE = "A covariate that is the same in all rows is refused"
+KEPT_CELLS = "Beyond 500 cells the covariance holds all rows but the cells"
