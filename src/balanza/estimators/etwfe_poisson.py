@@ -41,11 +41,20 @@ SPEC = EstimatorSpec(
         " given the covariates",
         "No unit's treatment affects another unit",
     ),
-    standard_errors="Sandwich clustered where treatment is assigned, delta method with the sample's exposure and"
-    " covariates as given, G/(G-1) x (n-1)/(n-k) with k leaving out unit effects, which are nested in clusters,"
-    " Student's t with G-1 degrees of freedom; uniform bands by multiplier bootstrap",
-    options={"control": "not_yet", "effects": "cohort", "scale": "log", "anticipation": 0, "draws": 999},
+    standard_errors="Clustered where treatment is assigned, delta method with the sample's exposure and covariates as"
+    " given, Student's t with G-1 degrees of freedom: up to 100 clusters the jackknife (CV3), beyond that, and where a"
+    " coefficient hangs on a single cluster, the sandwich with G/(G-1) x (n-1)/(n-k), k leaving out unit effects, which"
+    " are nested in clusters; uniform bands by multiplier bootstrap",
+    options={
+        "control": "not_yet",
+        "effects": "cohort",
+        "scale": "log",
+        "anticipation": 0,
+        "draws": 999,
+        "standard_errors": "auto",
+    },
 )
+FEW = 100
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,12 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     """
     _guard.require(SPEC, study, panel)
     chosen = _guard.options(
-        SPEC, study, control=("not_yet", "never"), effects=("unit", "cohort"), scale=("log", "level")
+        SPEC,
+        study,
+        control=("not_yet", "never"),
+        effects=("unit", "cohort"),
+        scale=("log", "level"),
+        standard_errors=("auto", "jackknife", "sandwich"),
     )
     draws = _guard.whole(SPEC, chosen, "draws", 1)
     model = _saturated.Model(
@@ -98,7 +112,10 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     sample = _sample(study, panel, model)
     level = _Level(_summary.PER_PEOPLE * (panel.periods_per_year or 1.0) if study.outcome.exposure else 1.0)
     effect = level if chosen["scale"] == "level" else _log_ratio
-    found = _saturated.estimated(SPEC, study, panel, sample, "poisson", effect, rng, draws)
+    # With many clusters leaving each out costs more and says the same.
+    few = chosen["standard_errors"] == "auto" and int(sample.layout.cluster.max()) < FEW
+    left_out = few or chosen["standard_errors"] == "jackknife"
+    found = _saturated.estimated(SPEC, study, panel, sample, "poisson", effect, rng, draws, left_out)
     if not found.overall.observed[0] > 0:
         raise Unsupported(
             f"treated rows have no {study.outcome.column} at all, so that the ratio has no logarithm",
@@ -197,8 +214,7 @@ def _estimate(
         n_units=int(used.sum()),
         n_treated=int((used & found.treated).sum()),
         n_clusters=freedom + 1,
-        standard_error_type=f"clustered by {study.cluster}, delta method, {_saturated.ERRORS} with {chosen['effects']}"
-        f" effects{' nested' if chosen['effects'] == 'unit' else ''}, t({freedom})",
+        standard_error_type=f"clustered by {study.cluster}, delta method, {_errors(found, chosen)}, t({freedom})",
         engine="balanza.kernels.saturated",
         percent_change=_summary.log_percent(log[0], (log[2][1], log[2][2])),
         rate_change=difference[2] if study.outcome.exposure and panel.periods_per_year else None,
@@ -206,3 +222,10 @@ def _estimate(
         covariance=found.covariance,
         warnings=found.warnings,
     )
+
+
+def _errors(found: _saturated.Found, chosen: Mapping[str, Any]) -> str:
+    if found.fit.changes is not None:
+        return f"jackknife (CV3) with {chosen['effects']} effects"
+    nested = " nested" if chosen["effects"] == "unit" else ""
+    return f"sandwich, {_saturated.ERRORS} with {chosen['effects']} effects{nested}"
