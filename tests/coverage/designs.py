@@ -188,9 +188,8 @@ def count_doses(n_units: int, rng: np.random.Generator) -> Drawn:
     return Drawn(panel, _dose(), "poisson", {"constant": -0.2})
 
 
-def state_counts(per_cohort: int, rng: np.random.Generator) -> Drawn:
-    """Counts of three units in each of some states, whose expected rate is that of their state; dispersed in rows."""
-    first = np.repeat(COHORTS, per_cohort)
+def state_counts(first: np.ndarray, rng: np.random.Generator) -> Drawn:
+    """Counts of three units in each state, whose expected rate is that of their state; dispersed in rows."""
     state = np.repeat(np.arange(len(first)), 3)
     shape = (len(state), PERIODS)
     people = np.exp(10 + 0.5 * np.random.default_rng(len(first)).normal(size=(len(state), 1))) * np.ones(PERIODS)
@@ -289,9 +288,15 @@ DESIGNS: dict[str, Design] = {
     "state counts, 80 states": Design(
         "Three units in each of 80 states with one expected rate per state, staggered by state, dispersed in rows and"
         " by shocks that a state's units share",
-        partial(state_counts, 20),
+        partial(state_counts, np.repeat(COHORTS, 20)),
     ),
-    "state counts, 32 states": Design("The same with 32 states, eight in each group", partial(state_counts, 8)),
+    "state counts, 32 states": Design(
+        "The same with 32 states, eight in each group", partial(state_counts, np.repeat(COHORTS, 8))
+    ),
+    "state counts, 4 of 32 states treated": Design(
+        "The same with 32 states of which four are treated, together",
+        partial(state_counts, np.repeat([5, -1], [4, 28])),
+    ),
     "factors, 1 of 41 treated": Design(
         "12 periods before and 3 after; unit and period effects, one common factor, noise; the treated unit is drawn"
         " like all others, as if chance had chosen it",

@@ -114,6 +114,7 @@ CASES: tuple[Case, ...] = (
     Case("etwfe_poisson", "unequal counts, 80 units", TREATED, "small"),
     Case("negative_binomial", "state counts, 80 states", "constant"),
     Case("negative_binomial", "state counts, 32 states", "constant", "small"),
+    Case("negative_binomial", "state counts, 4 of 32 states treated", "constant", "small"),
     *(
         Case(name, "few states a cohort", estimand, "failure")
         for name, estimand in (

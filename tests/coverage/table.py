@@ -54,16 +54,17 @@ INTRODUCTION = """\
 
 Does a 95 % interval hold the true effect in 95 of 100 samples? Each estimator is run on {draws} panels whose true
 effect is known and in which its own assumptions hold, and the intervals that cover the truth are counted. With {draws}
-panels a share that is truly 95 % is found between {lowest} and {highest} % in all but one or two of a thousand such
-experiments; that band is what the slow tests ask of every row of the first table (`make slow`). The seed is {seed}; all
-estimators see the same panels of a design.
+panels a share that is truly 95 % is found between {lowest} and {highest} % in all but one of a thousand such
+experiments (binomial); that band is what the slow tests ask of every row of the first table (`make slow`). The seed is
+{seed}; all estimators see the same panels of a design.
 
 - **truth** is the value of the estimand that the estimator states, averaged over panels; **bias** is the mean estimate
   less that; **sd** is the standard deviation of the estimates around the truth, which **mean se**, the mean of the
   reported standard errors, should meet.
 - **± (Monte Carlo)** is the standard error of the coverage itself. **CPU s** is for all panels of the row, on one
   thread. **warned** is the share of panels in which the estimator says that its cohorts consist of too few clusters.
-- Options are the defaults unless named. A default is that of the authors' own package.
+- Options are the defaults unless named: those of the authors' own packages, but that the count regressions (`poisson`,
+  `etwfe_poisson`, `negative_binomial`) leave clusters out in turn where there are no more than a hundred.
 """
 
 SECTIONS = {
@@ -79,8 +80,8 @@ before these panels were drawn.
     "small": """\
 ## Fewer or more unequal clusters
 
-The same with fewer clusters, or with populations as unequal as those of municipalities, so that few of them carry the
-estimate. These rows are not held to the band: they show what the defaults cost there.
+The same with fewer clusters, with populations as unequal as those of municipalities, or with few treated clusters, so
+that a few of them carry the estimate. These rows are not held to the band: they show what the defaults cost there.
 """,
     "failure": """\
 ## The known failure: cohorts of one or two clusters
@@ -178,6 +179,6 @@ def _table(rows: Sequence[Row]) -> str:
         for name in ("coverage", "monte_carlo_error", "warned"):
             cells[name] = f"{100 * float(found[name]):.1f} %"
         for name in ("truth", "bias", "empirical_sd", "mean_standard_error"):
-            cells[name] = f"{float(found[name]):.3f}"
+            cells[name] = f"{round(float(found[name]), 3) + 0.0:.3f}"  # no -0.000
         lines.append("| " + " | ".join(cells[name] for name in HEADS) + " |")
     return "\n".join(lines) + "\n"

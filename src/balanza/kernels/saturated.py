@@ -174,6 +174,8 @@ def leave_out(fitted: Fit) -> Fit | None:
     """
     rows, cluster = fitted.rows, fitted.layout.cluster
     n_clusters, (n_cohorts, size) = int(cluster.max()) + 1, rows.own.shape
+    if any(mine.any() and len(clusters) == 1 for mine, (clusters, _) in zip(rows.own, fitted.scores, strict=True)):
+        return None
     factor = np.sqrt((n_clusters - 1) / n_clusters)
     changes, common = np.zeros((n_clusters, n_cohorts, size)), np.zeros((n_clusters, size))
     for code in range(n_clusters):
