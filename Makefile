@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: reproduce resume test slow lint lock clean
+.PHONY: reproduce resume test slow coverage lint lock clean
 
 reproduce: .venv/installed
 	$(BIN)/snakemake
@@ -19,6 +19,10 @@ test: .venv/installed
 
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
+
+# Writes docs/coverage.csv and docs/coverage.md: half an hour on one core.
+coverage: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.coverage
 
 lint: .venv/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

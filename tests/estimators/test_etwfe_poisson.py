@@ -223,3 +223,20 @@ def test_clusters_above_the_unit_and_students_t() -> None:
 def test_illegal_options_are_refused(options) -> None:
     with pytest.raises(Unsupported, match=next(iter(options))):
         estimate(counts(), **options)
+
+
+def test_few_clusters_are_left_out_in_turn_and_many_are_not(monkeypatch) -> None:
+    """The jackknife is larger where few large units carry the estimate, and moves no value."""
+    y = counts()
+    jackknife, sandwich = (estimate(y, standard_errors=errors) for errors in ("jackknife", "sandwich"))
+    assert jackknife.standard_error > sandwich.standard_error and jackknife.value == sandwich.value
+    assert "CV3" in jackknife.standard_error_type and "sandwich" in sandwich.standard_error_type
+    assert estimate(y).standard_error == jackknife.standard_error
+    monkeypatch.setattr(etwfe_poisson, "FEW", UNITS - 1)
+    assert estimate(y).standard_error == sandwich.standard_error
+
+
+def test_cohorts_in_one_cluster_fall_back_to_the_sandwich_and_say_so() -> None:
+    found = estimate(counts(), panel={"cluster": np.where(FIRST == 4, 0, 1 + np.arange(UNITS) // 3)})
+    assert "sandwich" in found.standard_error_type
+    assert any("cohorts lie in no more than 2 clusters" in text for text in found.warnings)

@@ -59,9 +59,14 @@ def test_effects_are_those_of_clusters_unless_units_are_asked_for() -> None:
 def test_without_excess_variance_it_is_the_fixed_effects_poisson() -> None:
     mean = np.outer(np.linspace(20, 60, UNITS), np.linspace(1, 1.3, PERIODS)) * np.exp(0.2 * ON)
     y = np.round(mean * (1 + 0.02 * np.random.default_rng(0).normal(size=mean.shape)))
-    ours, theirs = run(y, effects="unit"), run(y, estimator=poisson, standard_errors="sandwich")
-    assert ours.value == pytest.approx(theirs.value, abs=1e-8)
-    assert ours.standard_error == pytest.approx(theirs.standard_error, rel=1e-6)
+    for errors in ("sandwich", "jackknife"):
+        ours, theirs = (
+            run(y, estimator=estimator, standard_errors=errors, **options)
+            for estimator, options in ((negative_binomial, {"effects": "unit"}), (poisson, {}))
+        )
+        assert ours.value == pytest.approx(theirs.value, abs=1e-8)
+        assert ours.standard_error == pytest.approx(theirs.standard_error, rel=1e-6)
+        assert errors in ours.standard_error_type
     np.testing.assert_allclose(ours.rows["value"], theirs.rows["value"], atol=1e-8)
 
 
@@ -72,6 +77,14 @@ def test_event_studies_are_those_of_the_kind(kind) -> None:
         assert found.rows is None
     else:
         assert -3 not in set(found.rows["event_time"]) and (found.rows["kind"] == "event_time").all()
+
+
+def test_few_clusters_are_left_out_in_turn_and_many_are_not(monkeypatch) -> None:
+    y = counts()
+    jackknife, sandwich = (run(y, standard_errors=errors) for errors in ("jackknife", "sandwich"))
+    assert run(y).standard_error == jackknife.standard_error > sandwich.standard_error
+    monkeypatch.setattr(negative_binomial, "FEW", UNITS // 2 - 1)
+    assert run(y).standard_error == sandwich.standard_error
 
 
 def test_too_fine_event_studies_are_refused() -> None:

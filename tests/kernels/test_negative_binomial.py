@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balanza.kernels import poisson
-from balanza.kernels.negative_binomial import NegativeBinomialFit, Rows, fit
+from balanza.kernels.negative_binomial import NegativeBinomialFit, Rows, fit, jackknife
 from balanza.kernels.within import Degenerate
 
 UNITS, PERIODS, GROUPS = 60, 8, 6
@@ -121,3 +121,58 @@ def test_what_the_data_do_not_pin_down_is_refused() -> None:
     with pytest.raises(Degenerate) as problem:
         fit(dataclasses.replace(data, outcome=nothing))
     assert (problem.value.reason, problem.value.index) == ("separated", 0)
+
+
+def without(data: Rows, left_out: np.ndarray) -> Rows:
+    kept = ~left_out
+    return Rows(
+        outcome=data.outcome[kept],
+        exposure=data.exposure[kept],
+        regressors=data.regressors[:, kept],
+        group=np.unique(data.group[kept], return_inverse=True)[1],
+        period=data.period[kept],
+        weights=data.weights[kept],
+    )
+
+
+@pytest.mark.parametrize("n_groups", [20, 40])
+def test_jackknife_is_the_newton_step_of_statsmodels_without_each_cluster(n_groups: int) -> None:
+    """Oracle: score and second derivatives of its likelihood on dummies, at our maximum, without each cluster."""
+    from statsmodels.discrete.discrete_model import NegativeBinomial
+
+    data, unit = rows(3), np.repeat(np.arange(UNITS), PERIODS)
+    data, cluster = dataclasses.replace(data, group=unit % n_groups), unit % 20
+    found = fit(data)
+    fast = jackknife(data, found, cluster)
+    assert fast is not None
+    linear = np.log(found.fitted / data.exposure) - found.coefficients @ data.regressors
+    dummies = np.column_stack([np.eye(n_groups)[data.group], np.eye(PERIODS)[data.period][:, 1:]])
+    effects = np.linalg.lstsq(dummies, linear, rcond=None)[0]
+    for code in range(0, 20, 4):
+        kept = cluster != code
+        design = np.column_stack([data.regressors.T, dummies])[kept]
+        used = design.any(axis=0)
+        at = np.concatenate([found.coefficients, effects])[used]
+        model = NegativeBinomial(data.outcome[kept], design[:, used], offset=np.log(data.exposure[kept]))
+        model._transparams = False  # the last parameter is the dispersion itself, as in its Newton fit
+        at = np.append(at, found.dispersion)
+        step = -np.linalg.solve(model.hessian(at), model.score(at))[:2]
+        np.testing.assert_allclose(fast[code], np.sqrt(19 / 20) * step, rtol=1e-5, atol=1e-9)
+
+
+def test_jackknife_is_nearly_what_refitting_without_each_cluster_gives() -> None:
+    """Oracle: twenty refits; one Newton step leaves a remainder of second order in a cluster's share."""
+    data, cluster = rows(3), np.repeat(np.arange(UNITS) % 20, PERIODS)
+    data = dataclasses.replace(data, group=cluster)
+    found = fit(data)
+    slow = [fit(without(data, cluster == code)).coefficients - found.coefficients for code in range(20)]
+    fast, expected = jackknife(data, found, cluster), np.sqrt(19 / 20) * np.array(slow)
+    assert fast is not None
+    np.testing.assert_allclose(fast, expected, atol=0.05 * np.abs(expected).max())
+
+
+def test_jackknife_declines_where_a_coefficient_hangs_on_one_cluster() -> None:
+    data = rows()
+    only = ((data.group == 2) & (data.period >= 4)).astype(float)[None]
+    data = dataclasses.replace(data, regressors=only)
+    assert jackknife(data, fit(data), data.group) is None

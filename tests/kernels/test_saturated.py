@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balanza.kernels.saturated import Degenerate, Layout, Totals, fit, totals
+from balanza.kernels.saturated import Degenerate, Layout, Totals, fit, leave_out, totals
 from balanza.kernels.within import standardised
 
 STARTS, PERIODS = np.array([3, 5, 6, 99]), 8
@@ -67,8 +67,11 @@ def dense(y, layout: Layout) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nda
     return np.column_stack(columns), np.column_stack(without), unit, period
 
 
-def twin(y, weight, layout: Layout, family: str, key: np.ndarray) -> Totals:
-    """The same sums and influences with a coefficient per dummy, by (iterated) weighted least squares."""
+def twin(y, weight, layout: Layout, family: str, key: np.ndarray, left_out: bool = False) -> Totals:
+    """The same sums and influences with a coefficient per dummy, by (iterated) weighted least squares.
+
+    With `left_out` the influences are Newton steps without each cluster; units keep their sums throughout.
+    """
     design, without, unit, period = dense(y, layout)
     outcome, w = y[unit, period], weight[unit, period]
     mass, working = w, outcome
@@ -89,13 +92,25 @@ def twin(y, weight, layout: Layout, family: str, key: np.ndarray) -> Totals:
             w * (without @ beta),
             w[:, None] * without,
         )
-    inverse = np.linalg.pinv((design.T * mass) @ design, rcond=1e-11, hermitian=True)
     owner = layout.cluster[unit]
+    member = key[layout.cohort[unit], period][:, None] == np.arange(key.max() + 1)
+    if left_out:
+        if layout.effects == "unit":
+            means = np.array([np.average(design[unit == i], axis=0, weights=mass[unit == i]) for i in range(len(y))])
+            curvature = expected if family == "poisson" else w
+            design, slope = design - means[unit], slope - curvature[:, None] * means[unit]
+        steps = []
+        for c in np.unique(owner):
+            kept = (design.T * (mass * (owner != c))) @ design
+            steps.append(np.linalg.pinv(kept, rcond=1e-11, hermitian=True) @ design.T @ (residual * (owner == c)))
+        scores = np.array(steps) * np.sqrt((len(steps) - 1) / len(steps))
+        moves = scores @ (mass[:, None] * design).T @ member, scores @ slope.T @ member
+        return Totals(w @ member, observed @ member, expected @ member, *moves)
+    inverse = np.linalg.pinv((design.T * mass) @ design, rcond=1e-11, hermitian=True)
     scores = np.array([(design * residual[:, None])[owner == c].sum(axis=0) for c in np.unique(owner)]) @ inverse
     n, k, groups = len(w), np.linalg.matrix_rank(design), len(scores)
     k -= len(y) - 1 if layout.effects == "unit" else 0
     scores *= np.sqrt(groups / (groups - 1) * (n - 1) / (n - k))
-    member = key[layout.cohort[unit], period][:, None] == np.arange(key.max() + 1)
     moves = scores @ (mass[:, None] * design).T @ member, scores @ slope.T @ member
     return Totals(w @ member, observed @ member, expected @ member, *moves)
 
@@ -118,6 +133,44 @@ def test_agrees_with_dense_dummies(family, effects, control, holes, baseline, va
     layout = Layout(cohort, cluster, cells(control), z, x, True, effects)
     key = event_key(layout.own)
     compare(totals(fit(y, weight, layout, family), key), twin(y, weight, layout, family, key))
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+@pytest.mark.parametrize("effects", ["unit", "cohort"])
+@pytest.mark.parametrize("holes", [False, True])
+@pytest.mark.parametrize(("control", "baseline", "varying"), [("not_yet", 0, 0), ("never", 1, 1)])
+def test_leaving_out_agrees_with_dense_dummies(family, effects, holes, control, baseline, varying) -> None:
+    y, weight, cohort, z, x, _ = panel(1, 60, baseline, varying, holes, family == "poisson")
+    layout = Layout(cohort, np.arange(60) % 12, cells(control), z, x, True, effects)
+    key, found = event_key(layout.own), leave_out(fit(y, weight, layout, family))
+    assert found is not None
+    compare(totals(found, key), twin(y, weight, layout, family, key, left_out=True), 1e-8)
+
+
+def test_leaving_out_is_nearly_what_refitting_without_each_cluster_gives() -> None:
+    """Oracle: refits, effects as log ratios; the rest of one Newton step is of second order in a cluster's share."""
+    y, weight, cohort, z, x, _ = panel(8, 120, counts=True)
+    cluster, own = np.arange(120) // 5 % 12, cells()
+    layout = Layout(cohort, cluster, own, z, x, True, "cohort")
+    found = leave_out(fit(y, weight, layout, "poisson"))
+    assert found is not None
+    key = np.where(own, np.cumsum(own).reshape(own.shape) - 1, -1)
+    sums, refits = totals(found, key), []
+    for code in range(12):
+        kept = cluster != code
+        part = Layout(cohort[kept], np.arange(kept.sum()), own, z[kept], x[:, kept], True, "cohort")
+        less = totals(fit(y[kept], weight[kept], part, "poisson"), key)
+        refits.append(np.log(sums.observed / sums.expected) - np.log(less.observed / less.expected))
+    ours = sums.observed_influence / sums.observed - sums.expected_influence / sums.expected
+    expected = np.sqrt(11 / 12) * np.array(refits)
+    np.testing.assert_allclose(ours, expected, atol=0.05 * np.abs(expected).max())
+
+
+def test_leaving_out_declines_where_a_cohort_lies_in_one_cluster() -> None:
+    y, weight, cohort, z, x, _ = panel(1, counts=True)
+    cluster = np.where(cohort == 0, 0, 1 + np.arange(len(y)) % 10)
+    for effects in ("unit", "cohort"):
+        assert leave_out(fit(y, weight, Layout(cohort, cluster, cells(), z, x, True, effects), "poisson")) is None
 
 
 @pytest.mark.parametrize("holes", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+STANDARD_ERRORS = "`jackknife`, `sandwich`, or `auto`: the jackknife up to 100 clusters"
 DRAWS = "Draws of the multiplier bootstrap behind the uniform bands"
 ANTICIPATION = "Periods before treatment in which units may already react"
 UNBALANCED = "What becomes of units without a row in each period: `refuse` the panel, or `drop` and count them"

@@ -13,7 +13,7 @@ from balanza.errors import Unsupported
 from balanza.estimators import _covariates, _events, _guard, _level, _rates, _staggered, _summary
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.multiplier import critical_value
-from balanza.kernels.saturated import Degenerate, Effects, Family, Fit, Layout, Totals, fit, totals
+from balanza.kernels.saturated import Degenerate, Effects, Family, Fit, Layout, Totals, fit, leave_out, totals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,6 +143,7 @@ def estimated(
     effect: Effect,
     rng: np.random.Generator,
     draws: int,
+    left_out: bool = False,
 ) -> Found:
     """Fit, and make the rows of all sets of cells.
 
@@ -155,6 +156,8 @@ def estimated(
         The scale of the rows.
     rng, draws : Generator, int
         For the uniform bands.
+    left_out : bool
+        Whether errors are those of the jackknife, where no coefficient hangs on a single cluster.
 
     Raises
     ------
@@ -178,6 +181,8 @@ def estimated(
             where=spec.name,
             cure="Use finer rows, or fewer covariates",
         )
+    if left_out:
+        fitted = leave_out(fitted) or fitted
     overall = totals(fitted, np.where(after, 0, -1))
     rows, covariance, warnings = _rows(study, panel, sample, fitted, effect, rng, draws)
     lost = int(fitted.rows.treated.sum() - fitted.rows.treated[fitted.estimable[sample.layout.cohort]].sum())

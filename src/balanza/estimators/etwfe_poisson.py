@@ -41,10 +41,18 @@ SPEC = EstimatorSpec(
         " given the covariates",
         "No unit's treatment affects another unit",
     ),
-    standard_errors="Sandwich clustered where treatment is assigned, delta method with the sample's exposure and"
-    " covariates as given, G/(G-1) x (n-1)/(n-k) with k leaving out unit effects, which are nested in clusters,"
-    " Student's t with G-1 degrees of freedom; uniform bands by multiplier bootstrap",
-    options={"control": "not_yet", "effects": "cohort", "scale": "log", "anticipation": 0, "draws": 999},
+    standard_errors="Clustered where treatment is assigned, delta method with the sample's exposure and covariates as"
+    " given, Student's t with G-1 degrees of freedom: up to 100 clusters the jackknife (CV3), beyond that, and where a"
+    " coefficient hangs on a single cluster, the sandwich with G/(G-1) x (n-1)/(n-k), k leaving out unit effects, which"
+    " are nested in clusters; uniform bands by multiplier bootstrap",
+    options={
+        "control": "not_yet",
+        "effects": "cohort",
+        "scale": "log",
+        "anticipation": 0,
+        "draws": 999,
+        "standard_errors": "auto",
+    },
     option_notes={
         "control": "`not_yet`: all untreated rows; `never`: never-treated units only, with coefficients"
         " before treatment",
@@ -53,6 +61,7 @@ SPEC = EstimatorSpec(
         "scale": "Of the headline and all rows: `log` of the ratio, or `level`, the difference per exposure",
         "anticipation": _notes.ANTICIPATION,
         "draws": _notes.DRAWS,
+        "standard_errors": _notes.STANDARD_ERRORS,
     },
     equation=r"""
 With the exposure $P_{it}$ (1 without one), $z_i = (1,$ covariates that are constant within units$)$ and covariates
@@ -79,8 +88,9 @@ exposure, and 1 without:
 \hat\tau = K \frac{\sum_{t \geq g_i} (Y_{it} - \hat\mu_{it}^0)}{\sum_{t \geq g_i} P_{it}}
 ```
 
-The study's weights multiply outcome and exposure. The covariance follows by the delta method from a sandwich over
-clusters of both sums, times $G/(G-1) \cdot (n-1)/(n-k)$, where $k$ counts all coefficients, unit effects as one.
+The study's weights multiply outcome and exposure. Errors follow by the delta method: by the jackknife (CV3) the
+coefficients move by one Newton step as each cluster is left out in turn; by the sandwich over clusters both sums are
+multiplied by $G/(G-1) \cdot (n-1)/(n-k)$, where $k$ counts all coefficients, unit effects as one.
 """,
     edge_cases=(
         *_notes.STAGGERED,
@@ -118,6 +128,7 @@ REFERENCE = (
         error_tolerance=1e-4,  # and marginaleffects takes its derivatives numerically
     ),
 )
+FEW = 100
 
 
 @dataclass(frozen=True)
@@ -157,7 +168,12 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     """
     _guard.require(SPEC, study, panel)
     chosen = _guard.options(
-        SPEC, study, control=("not_yet", "never"), effects=("unit", "cohort"), scale=("log", "level")
+        SPEC,
+        study,
+        control=("not_yet", "never"),
+        effects=("unit", "cohort"),
+        scale=("log", "level"),
+        standard_errors=("auto", "jackknife", "sandwich"),
     )
     draws = _guard.whole(SPEC, chosen, "draws", 1)
     model = _saturated.Model(
@@ -170,7 +186,10 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     sample = _sample(study, panel, model)
     level = _Level(_summary.PER_PEOPLE * (panel.periods_per_year or 1.0) if study.outcome.exposure else 1.0)
     effect = level if chosen["scale"] == "level" else _log_ratio
-    found = _saturated.estimated(SPEC, study, panel, sample, "poisson", effect, rng, draws)
+    # With many clusters leaving each out costs more and says the same.
+    few = chosen["standard_errors"] == "auto" and int(sample.layout.cluster.max()) < FEW
+    left_out = few or chosen["standard_errors"] == "jackknife"
+    found = _saturated.estimated(SPEC, study, panel, sample, "poisson", effect, rng, draws, left_out)
     if not found.overall.observed[0] > 0:
         raise Unsupported(
             f"treated rows have no {study.outcome.column} at all, so that the ratio has no logarithm",
@@ -269,8 +288,7 @@ def _estimate(
         n_units=int(used.sum()),
         n_treated=int((used & found.treated).sum()),
         n_clusters=freedom + 1,
-        standard_error_type=f"clustered by {study.cluster}, delta method, {_saturated.ERRORS} with {chosen['effects']}"
-        f" effects{' nested' if chosen['effects'] == 'unit' else ''}, t({freedom})",
+        standard_error_type=f"clustered by {study.cluster}, delta method, {_errors(found, chosen)}, t({freedom})",
         engine="balanza.kernels.saturated",
         percent_change=_summary.log_percent(log[0], (log[2][1], log[2][2])),
         rate_change=difference[2] if study.outcome.exposure and panel.periods_per_year else None,
@@ -278,3 +296,10 @@ def _estimate(
         covariance=found.covariance,
         warnings=found.warnings,
     )
+
+
+def _errors(found: _saturated.Found, chosen: Mapping[str, Any]) -> str:
+    if found.fit.changes is not None:
+        return f"jackknife (CV3) with {chosen['effects']} effects"
+    nested = " nested" if chosen["effects"] == "unit" else ""
+    return f"sandwich, {_saturated.ERRORS} with {chosen['effects']} effects{nested}"

@@ -39,13 +39,15 @@ SPEC = EstimatorSpec(
         "The effect is the same for all units and periods",
         "No unit's treatment affects another unit",
     ),
-    standard_errors="Sandwich clustered where treatment is assigned, with the dispersion estimated, G/(G-1) x"
-    " (n-1)/(n-k) with k leaving group and period effects out, Student's t with G-1 degrees of freedom",
+    standard_errors="Clustered where treatment is assigned, with the dispersion estimated, Student's t with G-1 degrees"
+    " of freedom: up to 100 clusters the jackknife (CV3), beyond that, and where a coefficient hangs on a single"
+    " cluster, the sandwich with G/(G-1) x (n-1)/(n-k), k leaving group and period effects out",
     several_treatments=True,
-    options={"effects": "cluster", "draws": 999},
+    options={"effects": "cluster", "draws": 999, "standard_errors": "auto"},
     option_notes={
         "effects": "Of the column that the study clusters by (`cluster`), or of units (`unit`)",
         "draws": _notes.DRAWS,
+        "standard_errors": _notes.STANDARD_ERRORS,
     },
     equation=r"""
 With the exposure $P_{it}$ (1 without one), effects $\alpha$ of the group $c(i)$ that a unit lies in, covariates
@@ -61,8 +63,9 @@ $x_{it}$ with one slope each, and all treatments of the study jointly in $D_{it}
 1/\kappa) - \log \Gamma(1/\kappa) + Y_{it} \log \kappa\right)
 ```
 
-Regression and dispersion $\kappa$ are fitted in turn until $\kappa$ settles. With $\psi_{it}$ for the influence of a
-row on the coefficients, that through $\hat\kappa$ included:
+Regression and dispersion $\kappa$ are fitted in turn until $\kappa$ settles. The jackknife (CV3) leaves out each
+cluster in turn. The sandwich, with $\psi_{it}$ for the influence of a row on the coefficients, that through
+$\hat\kappa$ included:
 
 ```math
 \hat V = \frac{G}{G-1} \frac{n-1}{n-k} \sum_c \psi_c \psi_c', \quad \psi_c = \sum_{(i,t) \in c} \psi_{it}
@@ -91,6 +94,7 @@ D_{it} \beta \quad \mathrm{becomes} \quad \sum_{e \neq -1} \beta_e d_i \mathbf{1
     ),
     since="0.1.0",
 )
+FEW = 100
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,16 @@ class _Sample:
         return np.asarray(~np.isnan(self.outcome))
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """Coefficients, the influence of clusters on them (n_clusters, n_regressors), and how that was had."""
+
+    coefficients: np.ndarray
+    influence: np.ndarray
+    dispersion: float
+    standard_errors: str
+
+
 def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimates:
     """Fit all treatments jointly, then their event studies jointly.
 
@@ -132,28 +146,28 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimates:
         If the panel holds no comparison, or a coefficient is collinear or runs to infinity.
     """
     _guard.require(SPEC, study, panel)
-    chosen = _guard.options(SPEC, study, effects=("cluster", "unit"))
+    chosen = _guard.options(SPEC, study, effects=("cluster", "unit"), standard_errors=("auto", "jackknife", "sandwich"))
     draws = _guard.whole(SPEC, chosen, "draws", 1)
     sample = _sample(study, panel, chosen["effects"])
+    left_out = _leaves_out(sample, chosen["standard_errors"])
     try:
-        value, influence, dispersion = _fit(sample, np.concatenate([sample.treatments, sample.covariates]))
+        found = _fit(sample, np.concatenate([sample.treatments, sample.covariates]), left_out)
     except Degenerate as problem:
         raise _refusal(problem, (*(item.name for item in study.treatments), *sample.names)) from None
 
     def fit(bins: list[_events.Events], others: list[int]) -> tuple[np.ndarray, np.ndarray]:
         regressors = [*(item.regressors for item in bins), sample.treatments[others], sample.covariates]
-        return _fit(sample, np.concatenate(regressors))[:2]
+        joint = _fit(sample, np.concatenate(regressors), left_out)
+        return joint.coefficients, joint.influence
 
     designs = [_events.design(study, panel, treatment, sample.unit, sample.period) for treatment in study.treatments]
-    events = _events.fitted(study, designs, fit, len(influence), rng, draws)
-    covariances = _events.covariances(study, influence, events)
-    found = {
-        treatment.name: _estimate(
-            study, panel, sample, index, float(value[index]), influence[:, index], dispersion, events, covariances
-        )
+    events = _events.fitted(study, designs, fit, len(found.influence), rng, draws)
+    covariances = _events.covariances(study, found.influence, events)
+    estimates = {
+        treatment.name: _estimate(study, panel, sample, found, events, covariances, index)
         for index, treatment in enumerate(study.treatments)
     }
-    return found if len(found) > 1 else found[study.treatment.name]
+    return estimates if len(estimates) > 1 else estimates[study.treatment.name]
 
 
 def _sample(study: Study, panel: Panel, effects: str) -> _Sample:
@@ -201,11 +215,15 @@ def _lost(study: Study, units: np.ndarray, periods: np.ndarray) -> tuple[str, ..
     return tuple(found)
 
 
-def _fit(sample: _Sample, regressors: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Coefficients, influence of clusters on them with the small-sample factor, and the dispersion."""
+def _leaves_out(sample: _Sample, standard_errors: str) -> bool:
+    """Whether clusters are left out in turn: with many of them it costs more and says the same."""
+    return standard_errors == "jackknife" or (standard_errors == "auto" and int(sample.cluster.max()) < FEW)
+
+
+def _fit(sample: _Sample, regressors: np.ndarray, left_out: bool) -> _Fit:
     seen = sample.seen
     unit, period = np.nonzero(seen)
-    weights = sample.weights[seen]
+    weights, cluster = sample.weights[seen], sample.cluster[unit]
     rows = kernel.Rows(
         outcome=sample.outcome[seen],
         exposure=sample.exposure[seen],
@@ -215,9 +233,15 @@ def _fit(sample: _Sample, regressors: np.ndarray) -> tuple[np.ndarray, np.ndarra
         weights=weights / weights.mean(),
     )
     found = kernel.fit(rows)
-    sums = [np.bincount(sample.cluster[unit], values) for values in found.influence.T]
-    factor = small_sample(len(sums[0]), len(unit), len(regressors))
-    return found.coefficients, factor * np.column_stack(sums), found.dispersion
+    if left_out:
+        influence = kernel.jackknife(rows, found, cluster)
+        if influence is not None:
+            return _Fit(found.coefficients, influence, found.dispersion, "jackknife (CV3)")
+    influence = np.column_stack([np.bincount(cluster, values) for values in found.influence.T])
+    factor = small_sample(len(influence), len(unit), len(regressors))
+    return _Fit(
+        found.coefficients, factor * influence, found.dispersion, "sandwich, G/(G-1) x (n-1)/(n-k) without effects"
+    )
 
 
 def _refusal(problem: Degenerate, names: tuple[str, ...]) -> Unsupported:
@@ -241,14 +265,13 @@ def _estimate(
     study: Study,
     panel: Panel,
     sample: _Sample,
-    index: int,
-    value: float,
-    influence: np.ndarray,
-    dispersion: float,
+    fit: _Fit,
     events: EventRows,
     covariances: pd.DataFrame | None,
+    index: int,
 ) -> Estimate:
-    treatment, freedom, error = study.treatments[index], len(influence) - 1, float(np.linalg.norm(influence))
+    treatment, freedom = study.treatments[index], len(fit.influence) - 1
+    value, error = float(fit.coefficients[index]), float(np.linalg.norm(fit.influence[:, index]))
     bounds = _summary.interval(value, error, study.level, freedom)
     treated = (np.nan_to_num(sample.treatments[index]) != 0) & sample.seen
     rate = None
@@ -267,9 +290,9 @@ def _estimate(
         n_observations=int(sample.seen.sum()),
         n_units=len(sample.unit),
         n_treated=int(treated.any(axis=1).sum()),
-        n_clusters=len(influence),
-        standard_error_type=f"clustered by {study.cluster}, dispersion {dispersion:.4g} estimated, G/(G-1) x"
-        f" (n-1)/(n-k) without effects, t({freedom})",
+        n_clusters=len(fit.influence),
+        standard_error_type=f"clustered by {study.cluster}, dispersion {fit.dispersion:.4g} estimated,"
+        f" {fit.standard_errors}, t({freedom})",
         engine="balanza.kernels.negative_binomial",
         percent_change=_summary.log_percent(value, bounds),
         rate_change=_summary.log_rate(value, bounds, rate) if rate is not None else None,

@@ -44,7 +44,7 @@ SPEC = EstimatorSpec(
     options={"draws": 999, "standard_errors": "auto"},
     option_notes={
         "draws": _notes.DRAWS,
-        "standard_errors": "`jackknife`, `sandwich`, or `auto`: the jackknife up to 100 clusters",
+        "standard_errors": _notes.STANDARD_ERRORS,
     },
     equation=r"""
 With the exposure $P_{it}$ (1 without one), $z_i = (1,$ covariates that are constant within units$)$, covariates

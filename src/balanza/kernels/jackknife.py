@@ -1,4 +1,4 @@
-"""Cluster jackknife for two-way fixed-effects Poisson: what leaving each cluster out does to the coefficients.
+"""Cluster jackknife for count regressions: what leaving each cluster out does to the coefficients.
 
 After MacKinnon, Nielsen and Webb (2023), Journal of Econometrics 232(2): with few or unequal clusters the sandwich is
 too small, and the jackknife far less so. One Newton step stands for each refit.
@@ -45,18 +45,39 @@ def jackknife(
     parts = [curvature(fitted.fitted[own], x[:, own], z[own]) for own in members]
     # One period's effects are the reference, so that the whole is invertible.
     free = np.r_[: len(x), len(x) + z.shape[1] : len(parts[0])]
-    total = np.sum(parts, axis=0)
-    changes = np.empty((len(members), len(x)))
-    for code, own in enumerate(members):
-        gradient = np.r_[np.einsum("it,kit->k", residual[own], x[:, own]), (residual[own].T @ z[own]).ravel()]
-        rest = (total - parts[code])[np.ix_(free, free)]
-        if not _identified(rest, total[np.ix_(free, free)], len(x)):
+    gradients = [
+        np.r_[np.einsum("it,kit->k", residual[own], x[:, own]), (residual[own].T @ z[own]).ravel()] for own in members
+    ]
+    return leave_out(np.stack(parts)[:, free[:, None], free], np.stack(gradients)[:, free], len(x))
+
+
+def leave_out(information: np.ndarray, scores: np.ndarray, n_coefficients: int) -> np.ndarray | None:
+    """One Newton step for each cluster left out.
+
+    Parameters
+    ----------
+    information : ndarray, shape (n_clusters, n_parameters, n_parameters)
+        What each cluster contributes, net of the effects of its own units; coefficients come first, then the rest.
+    scores : ndarray, shape (n_clusters, n_parameters)
+        Of each cluster at the maximum, where they sum to zero.
+    n_coefficients : int
+
+    Returns
+    -------
+    ndarray, shape (n_clusters, n_coefficients), or None
+        Changes of the coefficients, so that their Gram is CV3; None where one hangs on a single cluster.
+    """
+    total = information.sum(axis=0)
+    changes = np.empty((len(scores), n_coefficients))
+    for code, (own, score) in enumerate(zip(information, scores, strict=True)):
+        rest = total - own
+        if not _identified(rest, total, n_coefficients):
             return None
         try:
-            changes[code] = -linalg.solve(rest, gradient[free], assume_a="sym")[: len(x)]
+            changes[code] = -linalg.solve(rest, score, assume_a="sym")[:n_coefficients]
         except linalg.LinAlgError:
             return None
-    return np.asarray(changes * np.sqrt((len(members) - 1) / len(members)))
+    return np.asarray(changes * np.sqrt((len(scores) - 1) / len(scores)))
 
 
 def curvature(mass: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg, optimize, special
 
+from balanza.kernels.jackknife import leave_out
 from balanza.kernels.within import SINGULAR, Degenerate
 
 MAX_TURNS = 50
@@ -103,6 +104,47 @@ def fit(rows: Rows) -> NegativeBinomialFit:
     raise Degenerate("diverged", None)
 
 
+def jackknife(rows: Rows, fitted: NegativeBinomialFit, cluster: np.ndarray) -> np.ndarray | None:
+    """What leaving each cluster out does to the coefficients, in one Newton step: the Gram is CV3.
+
+    Period effects and the dispersion take the step too; groups go with their cluster.
+
+    Parameters
+    ----------
+    rows : Rows
+        As given to `fit`; each group lies in one cluster.
+    fitted : NegativeBinomialFit
+    cluster : ndarray of int, shape (n_rows,)
+
+    Returns
+    -------
+    ndarray, shape (n_clusters, n_regressors), or None
+        Clusters in the order of their sorted codes; None where a coefficient hangs on a single cluster.
+    """
+    mean, dispersion = fitted.fitted, fitted.dispersion
+    slope = rows.weights * (rows.outcome - mean) / (1 + dispersion * mean)
+    mass = _mass(rows, mean, dispersion)
+    # The first period is the reference. A column times a row's slope is its score.
+    columns = np.vstack([rows.regressors, np.arange(1, rows.n_periods)[:, None] == rows.period])
+    scores, second = columns * slope, None
+    if dispersion > 0:
+        own, second = _dispersion_terms(rows, mean, 1 / dispersion)
+        scores = np.vstack([scores, own])
+        columns = np.vstack([columns, slope * mean / (1 + dispersion * mean) / mass])
+    parts = []
+    for code in np.unique(cluster):
+        mine = np.flatnonzero(cluster == code)
+        x, m = columns[:, mine], mass[mine]
+        codes = np.unique(rows.group[mine], return_inverse=True)[1]
+        sums = np.array([np.bincount(codes, m * values) for values in x])
+        part = (x * m) @ x.T - (sums / np.bincount(codes, m)) @ sums.T
+        if second is not None:
+            part[-1, -1] += second[mine].sum() - (m * x[-1] ** 2).sum()
+        parts.append((part, scores[:, mine].sum(axis=1)))
+    information, totals = map(np.stack, zip(*parts, strict=True))
+    return leave_out(information, totals, len(rows.regressors))
+
+
 def _newton(
     rows: Rows, coefficients: np.ndarray, linear: np.ndarray, dispersion: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -148,9 +190,14 @@ def _sums(rows: Rows, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.bincount(rows.group, values, rows.n_groups), np.concatenate([by_period, rows.regressors @ values])
 
 
+def _mass(rows: Rows, mean: np.ndarray, dispersion: float) -> np.ndarray:
+    """Minus the second derivative of each row with respect to its linear predictor."""
+    return np.asarray(rows.weights * mean * (1 + dispersion * rows.outcome) / (1 + dispersion * mean) ** 2)
+
+
 def _system(rows: Rows, mean: np.ndarray, dispersion: float) -> _System:
     """Minus the second derivatives, with respect to groups, periods and regressors."""
-    mass = rows.weights * mean * (1 + dispersion * rows.outcome) / (1 + dispersion * mean) ** 2
+    mass = _mass(rows, mean, dispersion)
     groups = np.bincount(rows.group, mass, rows.n_groups)
     n_groups, n_periods = rows.n_groups, rows.n_periods
     cells = np.bincount(rows.group * n_periods + rows.period, mass, n_groups * n_periods).reshape(n_groups, n_periods)
@@ -212,19 +259,19 @@ def _influence(rows: Rows, mean: np.ndarray, dispersion: float) -> np.ndarray:
     mixed_groups, mixed_rest = _sums(rows, mixed)
     pull = groups.T @ mixed_groups + rest.T @ mixed_rest
     back_groups, back_rest = system.solve(mixed_groups[:, None], mixed_rest[:, None])
-    net = second - float(mixed_groups @ back_groups[:, 0] + mixed_rest @ back_rest[:, 0])
+    net = float(second.sum()) - float(mixed_groups @ back_groups[:, 0] + mixed_rest @ back_rest[:, 0])
     back = score * _spread(rows, back_groups, back_rest)[:, 0]
     return np.asarray(found - np.outer(own - back, pull) / net)
 
 
-def _dispersion_terms(rows: Rows, mean: np.ndarray, size: float) -> tuple[np.ndarray, float]:
-    """Scores of rows with respect to the dispersion, and minus its second derivative."""
+def _dispersion_terms(rows: Rows, mean: np.ndarray, size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of rows with respect to the dispersion, and minus their second derivatives."""
     total, residual = size + mean, rows.outcome - mean
     first = special.digamma(rows.outcome + size) - special.digamma(size) - np.log1p(mean / size) - residual / total
     curve = special.polygamma(1, rows.outcome + size) - special.polygamma(1, size)
     curve = curve + mean / (size * total) + residual / total**2
     own = -(size**2) * rows.weights * first
-    return own, float(2 * size * own.sum() - size**4 * (rows.weights @ curve))
+    return own, 2 * size * own - size**4 * rows.weights * curve
 
 
 def _spread(rows: Rows, groups: np.ndarray, rest: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ place of its own coefficients: the average marginal effect of Wooldridge (2023) 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,7 +34,7 @@ from balanza.kernels.saturated_rows import (
 )
 from balanza.kernels.within import Degenerate, small_sample
 
-__all__ = ["Degenerate", "Effects", "Family", "Fit", "Layout", "Totals", "fit", "totals"]
+__all__ = ["Degenerate", "Effects", "Family", "Fit", "Layout", "Totals", "fit", "leave_out", "totals"]
 REFINEMENTS = 3
 MAX_STEPS = 100
 DECREMENT = 1e-14
@@ -51,6 +51,8 @@ class Fit:
     n_rows, n_coefficients : rows used, and coefficients; unit effects, nested in clusters, count as one
     rows, blocks, mass, counter, scores : the equations, for `totals`; mass and counter are the curvature of the fit and
         of what is expected; scores are, by cohort, the clusters and their scores, shape (n_clusters, n_columns)
+    changes : what leaving each cluster out takes from the cohorts' coefficients and from the common ones, shapes
+        (n_clusters, n_cohorts, n_columns) and (n_clusters, n_columns); None where the sandwich is asked for
     """
 
     layout: Layout
@@ -63,6 +65,7 @@ class Fit:
     mass: np.ndarray
     counter: np.ndarray
     scores: tuple[tuple[np.ndarray, np.ndarray], ...]
+    changes: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,8 @@ def fit(outcome: np.ndarray, weight: np.ndarray, layout: Layout, family: Family)
 def totals(fitted: Fit, key: np.ndarray) -> Totals:
     """Sums over sets of own cells, with the influence of each cluster.
 
-    The influence carries the small-sample factor G/(G-1) x (n-1)/(n-k), so that its Gram is the covariance. It takes
-    rows as given and outcomes as drawn, as the delta method does.
+    The influence carries the small-sample factor G/(G-1) x (n-1)/(n-k), so that its Gram is the covariance, or is that
+    of the jackknife, after `leave_out`. It takes rows as given and outcomes as drawn, as the delta method does.
 
     Parameters
     ----------
@@ -140,16 +143,58 @@ def totals(fitted: Fit, key: np.ndarray) -> Totals:
     rows, n_sets = fitted.rows, int(key.max()) + 1
     n_clusters, width = int(fitted.layout.cluster.max()) + 1, rows.z.shape[1]
     sums = np.zeros((3, n_sets))
-    observed, expected = np.zeros((n_clusters, n_sets)), np.zeros((n_clusters, n_sets))
-    solved, _ = fitted.blocks.solve(*_gradients(rows, fitted.counter, fitted.mass, key))
-    for index, (units, (clusters, scores)) in enumerate(zip(rows.units, fitted.scores, strict=True)):
+    for index, units in enumerate(rows.units):
         member = _member(key[index], n_sets)
         for row, values in enumerate((rows.weight, rows.y, fitted.expected)):
             sums[row] += values[units].sum(axis=0) @ member
-        observed[clusters] += scores[:, : rows.in_periods : width] @ member
+    if fitted.changes is not None:
+        in_cells = _gradients(rows, fitted.mass * rows.treated, fitted.mass, key, observed=True)
+        without = _gradients(rows, fitted.counter, fitted.mass, key)
+        moves = _along(fitted.changes, in_cells), _along(fitted.changes, without)
+        return Totals(sums[0], sums[1], sums[2], *moves)
+    observed, expected = np.zeros((n_clusters, n_sets)), np.zeros((n_clusters, n_sets))
+    solved, _ = fitted.blocks.solve(*_gradients(rows, fitted.counter, fitted.mass, key))
+    for index, (clusters, scores) in enumerate(fitted.scores):
+        observed[clusters] += scores[:, : rows.in_periods : width] @ _member(key[index], n_sets)
         expected[clusters] += scores @ solved[index]
     factor = small_sample(n_clusters, fitted.n_rows, fitted.n_coefficients)
     return Totals(sums[0], sums[1], sums[2], factor * observed, factor * expected)
+
+
+def leave_out(fitted: Fit) -> Fit | None:
+    """The fit with what leaving each cluster out does to it in one Newton step, for the jackknife (CV3).
+
+    After MacKinnon, Nielsen and Webb (2023), Journal of Econometrics 232(2): where few clusters carry the estimate the
+    sandwich is too small, and the jackknife far less so.
+
+    Returns
+    -------
+    Fit or None
+        None where a coefficient hangs on a single cluster.
+    """
+    rows, cluster = fitted.rows, fitted.layout.cluster
+    n_clusters, (n_cohorts, size) = int(cluster.max()) + 1, rows.own.shape
+    if any(mine.any() and len(clusters) == 1 for mine, (clusters, _) in zip(rows.own, fitted.scores, strict=True)):
+        return None
+    factor = np.sqrt((n_clusters - 1) / n_clusters)
+    changes, common = np.zeros((n_clusters, n_cohorts, size)), np.zeros((n_clusters, size))
+    for code in range(n_clusters):
+        kept = np.where((cluster == code)[:, None], 0.0, fitted.mass)
+        rest = eliminate(matrices(rows, kept), rows.own)
+        if rest.rank < fitted.blocks.rank:
+            return None
+        scores = np.zeros((n_cohorts, size))
+        for index, (clusters, own) in enumerate(fitted.scores):
+            scores[index] = own[clusters == code].sum(axis=0)
+        shared = np.where(rows.own, 0.0, scores).sum(axis=0)
+        change, shift = rest.solve(scores[:, :, None], shared[:, None])
+        changes[code], common[code] = factor * change[:, :, 0], factor * shift[:, 0]
+    return replace(fitted, changes=(np.where(rows.own, changes, 0.0), common))
+
+
+def _along(changes: tuple[np.ndarray, np.ndarray], gradients: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """What changes of coefficients do to sums with these gradients, shape (n_clusters, n_sets)."""
+    return np.asarray(np.einsum("cgd,gds->cs", changes[0], gradients[0]) + changes[1] @ gradients[1])
 
 
 def _member(key: np.ndarray, n_sets: int) -> np.ndarray:
@@ -157,28 +202,34 @@ def _member(key: np.ndarray, n_sets: int) -> np.ndarray:
     return np.asarray((key[:, None] == np.arange(n_sets)).astype(float))
 
 
-def _gradients(rows: Rows, counter: np.ndarray, mass: np.ndarray, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Derivatives of what is expected in sets of cells, by the cohorts' own columns and by those in common.
+def _gradients(
+    rows: Rows, each: np.ndarray, mass: np.ndarray, key: np.ndarray, observed: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Derivatives of sums over sets of cells, by the cohorts' own columns and by those in common.
 
-    Shapes (n_cohorts, n_columns, n_sets) and (n_columns, n_sets). Unit effects follow from the other coefficients.
+    `each` is the curvature of what is summed: of what is expected, or of what is `observed`, which cells' own columns
+    fit. Shapes (n_cohorts, n_columns, n_sets) and (n_columns, n_sets). Unit effects follow from the other coefficients.
     """
     n_sets, size = int(key.max()) + 1, rows.own.shape[1]
     own, shared = np.zeros((len(rows.units), size, n_sets)), np.zeros((size, n_sets))
-    last = slice(size - len(rows.x), size)
+    last, in_periods = slice(size - len(rows.x), size), slice(0, rows.in_periods)
     for index, units in enumerate(rows.units):
         if key[index].max() < 0:
             continue
-        member, each = _member(key[index], n_sets), counter[units]
-        sums = each.T @ rows.z[units]
-        shared[: rows.in_periods] += (sums[:, :, None] * member[:, None, :]).reshape(-1, n_sets)
-        shared[last] += np.einsum("it,kit->kt", each, rows.x[:, units]) @ member
+        member, curvature = _member(key[index], n_sets), each[units]
+        sums = curvature.T @ rows.z[units]
+        part = (sums[:, :, None] * member[:, None, :]).reshape(-1, n_sets)
+        mine = rows.own[index, in_periods, None] & observed
+        own[index, in_periods] = np.where(mine, part, 0.0)
+        shared[in_periods] += np.where(mine, 0.0, part)
+        shared[last] += np.einsum("it,kit->kt", curvature, rows.x[:, units]) @ member
         if rows.by_unit:
             total = mass[units].sum(axis=1)
             shares = columns(rows, index, mass[units]) / np.where(total > 0, total, np.inf)[:, None]
-            through_units = shares.T @ (each @ member)
-            own[index] = -through_units
+            through_units = shares.T @ (curvature @ member)
+            own[index] -= through_units
             shared -= np.where(rows.own[index][:, None], 0.0, through_units)
-        else:
+        elif not observed:
             own[index, rows.in_periods : last.start] = sums.T @ member
     return own, shared
 
