@@ -19,7 +19,9 @@ rule check:
     benchmark:
         f"{RESULTS}/benchmarks/{{study}}/{{check}}.tsv"
     params:
-        identification=identification_option,
+        identification=lambda wildcards, input: [
+            f"--identification={path}" for path in input.identification
+        ],
         options=f"--world {WORLD} --seed {RUN.seed} --level {RUN.level} --draws {RUN.draws}",
     message:
         "Checking {wildcards.study}: {wildcards.check}"

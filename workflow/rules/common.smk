@@ -9,7 +9,7 @@ import yaml
 sys.path.insert(0, "src")
 from balanza.acquire.catalogue import load as load_catalogue
 from balanza.acquire.fetch import CACHE, refuse_missing
-from balanza.config import USER_FILES, load_config, load_studies, load_study_file
+from balanza.config import USER_FILES, graph_file, load_config, load_studies, load_study_file
 from balanza.errors import BalanzaError
 from balanza.provenance import import_closure
 from balanza.registry import chosen, own_modules, require_known
@@ -91,6 +91,12 @@ def own_panel(wildcards):
 
 def study_file(wildcards):
     return f"{STUDY_FOLDER}/{wildcards.study}.yaml"
+
+
+def identification_of(wildcards):
+    """What the study's graph says, if it has one."""
+    answer = f"{RESULTS}/studies/{wildcards.study}/identification.json"
+    return [answer] if STUDIES[wildcards.study].graph else []
 
 
 def estimator_code(wildcards):

@@ -21,7 +21,9 @@ rule prepare:
     log:
         f"{RESULTS}/logs/{{study}}/prepare.log",
     params:
-        identification=identification_option,
+        identification=lambda wildcards, input: [
+            f"--identification={path}" for path in input.identification
+        ],
     message:
         "Preparing study {wildcards.study}"
     shell:
@@ -60,7 +62,9 @@ for TREATMENTS in dict.fromkeys(
                 if tuple(file_names("", s).values()) == TREATMENTS
             ),
         params:
-            identification=identification_option,
+            identification=lambda wildcards, input: [
+                f"--identification={path}" for path in input.identification
+            ],
         message:
             "Estimating {wildcards.study} by {wildcards.estimator}"
         shell:
