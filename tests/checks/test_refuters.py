@@ -58,7 +58,7 @@ def test_one_treated_unit_is_refuted_by_placebo_treatments() -> None:
 def test_a_fit_that_hangs_on_one_cluster_is_refuted_by_leaving_it_out() -> None:
     study, panel = dose_world(5)
     frame = panel.frame.copy()
-    # one unit with a tenfold dose: without it, nothing is left of the precision
+    # one unit with twenty times its dose: without it, nothing is left of the precision
     frame.loc[frame["unit"] == 0, "d_guard"] *= 20
     frame.loc[frame["unit"] == 0, "outcome"] += frame.loc[frame["unit"] == 0, "d_guard"]
     result = run(study, dataclasses.replace(panel, frame=frame))
@@ -107,3 +107,26 @@ def test_municipal_rows_give_the_answer_of_state_rows() -> None:
         np.testing.assert_allclose(
             municipalities[column].astype(float), states[column].astype(float), rtol=1e-5, atol=1e-8, err_msg=column
         )
+
+
+def test_an_error_that_is_small_by_luck_is_refuted_by_common_causes() -> None:
+    # waves that cancel within before and after in every cluster: the clusters agree, whatever the waves hide
+    rng = np.random.default_rng(1)
+    time = np.arange(PERIODS)
+    dose = np.array([0.0, 0.2, 0.4, 0.7, 1.0])[:, None] * (time >= START)
+    waves = np.sin(2 * np.pi * time / 12) * np.array([2.0, -1.0, 1.0, -2.0, 0.5])[:, None]
+    noise = 0.01 * rng.normal(size=(5, PERIODS))
+    result = run(make_study([treatment("dose")], draws=199), panel_of(dose + waves + noise, {"guard": dose}))
+    found = row(result, "random common cause")
+    assert found["passed"] is False and found["expected"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_an_estimate_that_one_of_many_clusters_makes_is_refuted_by_leaving_clusters_out() -> None:
+    # 120 clusters, so that the error is the sandwich, which is blind to a cluster that the fit runs through
+    rng = np.random.default_rng(2)
+    dose = np.r_[50.0, 0.1 * rng.random(119)][:, None] * (np.arange(PERIODS) >= START)
+    outcome = np.where(np.arange(120)[:, None] == 0, 1.0, -5.0) * dose + rng.normal(size=(120, PERIODS))
+    result = run(make_study([treatment("dose")], draws=199), panel_of(outcome, {"guard": dose}))
+    assert result.values["errors"] == "clustered sandwich"
+    assert row(result, "data subset")["passed"] is False
+    assert row(result, "bootstrap")["passed"] is False

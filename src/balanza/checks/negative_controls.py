@@ -64,6 +64,20 @@ NEEDS = {
 }
 """Controls that a referee may ask for (outcomes first, then exposures), and the data that each would take."""
 
+COLUMNS = (
+    "control",
+    "treatment",
+    "nil",
+    "estimate",
+    "low",
+    "high",
+    "p_value",
+    "p_adjusted",
+    "rules_out_estimate",
+    "passed",
+    "note",
+)
+
 
 @dataclass(frozen=True)
 class _Control:
@@ -123,21 +137,6 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     failed = [row for row in judged if not row["passed"]]
     values = {"n_judged": len(judged), "n_failed": len(failed), "errors": effects[0].error_type}
     return CheckResult(SPEC.name, not failed if judged else None, _sentence(judged, failed, study), values, table)
-
-
-COLUMNS = (
-    "control",
-    "treatment",
-    "nil",
-    "estimate",
-    "low",
-    "high",
-    "p_value",
-    "p_adjusted",
-    "rules_out_estimate",
-    "passed",
-    "note",
-)
 
 
 def _periods(panel: Panel, years: int) -> int:

@@ -344,13 +344,17 @@ def _holds_zero(row: Row) -> bool:
     return bool(row["low"] <= 0 <= row["high"])
 
 
+def _explains_away(case: _Case, row: Row) -> bool:
+    """Whether a hidden cause as strong as a benchmark brings zero into the interval, or takes it beyond zero."""
+    return "low" not in row or _holds_zero(row) or row["value"] * case.effect.value <= 0
+
+
 def _verdict(case: _Case, rows: list[Row]) -> bool | None:
-    """Whether the interval stays clear of zero, on its side, under a hidden cause as strong as any benchmark."""
+    """Whether no benchmark explains the estimate away; None where there is nothing to explain away, or no benchmark."""
     rivals = _rivals(rows)
     if _holds_zero(rows[0]) or not rivals:
         return None
-    clear = ("low" in row and not _holds_zero(row) and row["value"] * case.effect.value > 0 for row in rivals)
-    return all(clear)
+    return not any(_explains_away(case, row) for row in rivals)
 
 
 def _sentence(case: _Case, rows: list[Row], verdict: bool | None) -> str:
@@ -362,6 +366,8 @@ def _sentence(case: _Case, rows: list[Row], verdict: bool | None) -> str:
     )
     if _holds_zero(rows[0]):
         return f"{start}; its interval contains zero without one."
-    names = " or ".join(row["of"] for row in _rivals(rows))
-    end = {True: f", and none as strong as {names} would", False: f", and one as strong as {names} would", None: ""}
-    return f"{start}; {reach:.1f} % would bring zero into its interval{end[verdict]}."
+    end = f"; {reach:.1f} % would bring zero into its interval"
+    if verdict is None:
+        return f"{start}{end}."
+    named = [row["of"] for row in _rivals(rows) if verdict or _explains_away(case, row)]
+    return f"{start}{end}, and {'none' if verdict else 'one'} as strong as {' or '.join(named)} would."
