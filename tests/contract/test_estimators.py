@@ -33,7 +33,8 @@ BINARY = [
     if "binary" in entry.spec.treatments
     for family in sorted(entry.spec.families)
 ]
-STILL_COMPARED = {"poisson", "twfe", "negative_binomial", "spillover"}  # units treated from the start stay in these
+# Units treated from the start stay in these.
+STILL_COMPARED = {"poisson", "twfe", "negative_binomial", "spillover", "double_ml", "instrument"}
 CLUSTER = np.arange(UNITS) // 2
 # What some estimators cannot do without: who is eligible and where, places, effects as fine as the panels differ.
 ELIGIBLE = (np.arange(UNITS) < 12) | ((np.arange(UNITS) >= 18) & (np.arange(UNITS) < 21))

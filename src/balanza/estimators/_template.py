@@ -69,8 +69,8 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         raise Unsupported("takes no weights", where=SPEC.name, cure="Remove them, or choose another estimator")
     name = study.treatment.name
     outcome, treated = _rates.outcome(study, panel), panel.matrix(f"d_{name}") == 1
-    never = panel.by_unit(f"g_{name}") < 0
-    use = treated.any(axis=1) & (~treated).any(axis=1)
+    never = ~treated.any(axis=1)  # in the window
+    use = ~never & ~treated.all(axis=1)
     enter = use | never
     if not panel.balanced or not never.any():
         raise Unsupported("needs a balanced panel with never-treated units", where=SPEC.name, cure="Choose other rows")
@@ -98,14 +98,10 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
             n_clusters=len(np.unique(panel.by_unit("cluster")[enter])),
             untreated=float((after * outcome[use]).sum(axis=1).mean()) - value,
             lowest=float(outcome[enter].min()),
-            warnings=_lost(enter) + _guard.cohorts_of_few(study, panel, enter),
+            warnings=_guard.always_treated(panel, study.treatment, ~enter, _guard.LEFT_OUT)
+            + _guard.cohorts_of_few(study, panel, enter),
         ),
         _level.EventStudy(None, None, ()),
         f"clustered by {study.cluster}, normal",
         "numpy",
     )
-
-
-def _lost(enter: np.ndarray) -> tuple[str, ...]:
-    """A sentence on units without a before, or without treatment in the window."""
-    return () if enter.all() else (f"{(~enter).sum()} of {len(enter)} units have no before or no after: left out",)

@@ -186,7 +186,7 @@ def _estimate(
             n_clusters=panel.n_clusters,
             untreated=float((rows.raw - value * rows.doses)[rows.treated].mean()),
             lowest=float(rows.raw.min()),
-            warnings=_guard.cohorts_of_few(study, panel, np.ones(panel.n_units, bool)),
+            warnings=_guard.two_way(study, panel, np.ones(panel.n_units, bool)),
         ),
         _level.EventStudy(None, None, ()),
         f"orthogonal scores clustered by {study.cluster}, G/(G-1), median of {chosen['repetitions']} splits into"

@@ -182,7 +182,9 @@ def _estimate(study: Study, panel: Panel, rows: _Rows, fit: kernel.TwoStage, mom
         engine="balanza.kernels.instrument",
         percent_change=_rates.percent_change(study, fit.value, bounds, untreated, lowest) if finite else None,
         rate_change=_rates.rate_change(study, panel, fit.value, bounds) if finite else None,
-        warnings=_first_stage(study, fit) + _shape(study, found),
+        warnings=_guard.two_way(study, panel, np.ones(panel.n_units, bool))
+        + _first_stage(study, fit)
+        + _shape(study, found),
     )
 
 
