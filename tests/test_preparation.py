@@ -1,12 +1,14 @@
 """Canonical panels by hand: three units, four periods, figures counted on paper."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from balanza.contract import Outcome, Panel, Study, Treatment
 from balanza.errors import PanelError
-from balanza.preparation import NEVER, columns_of, prepare
+from balanza.preparation import NEVER, columns_of, prepare, read_table
 
 
 def study(treatment: Treatment | None = None, **changes: object) -> Study:
@@ -215,3 +217,11 @@ def test_whole_numbers_are_years_only_where_they_look_like_years(first: int, per
 
 def test_months_are_twelve_a_year() -> None:
     assert prepare(study(), table()).periods_per_year == 12
+
+
+def test_codes_in_a_csv_keep_their_leading_zero(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("cvegeo,year,deaths\n01001,2019,0\n20570,2019,7\n")
+    table = read_table(path)
+    assert table["cvegeo"].tolist() == ["01001", "20570"]
+    assert table["deaths"].tolist() == [0, 7]

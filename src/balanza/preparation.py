@@ -75,9 +75,18 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path, columns=columns)
-        return pd.read_csv(path, usecols=columns)
+        return _with_codes(pd.read_csv(path, usecols=columns), path)
     except (ValueError, OSError) as error:
         raise PanelError(f"cannot be read: {error}", where=str(path), cure="Give a csv in UTF-8 or parquet") from None
+
+
+def _with_codes(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The same table with whole numbers that start with a zero as text: they are codes, zero and all."""
+    whole = [str(name) for name in frame.select_dtypes("integer")]
+    for name, text in pd.read_csv(path, usecols=whole, dtype=str).items():
+        if text.str.match(r"0\d").any():
+            frame[name] = text
+    return frame
 
 
 def columns_of(study: Study) -> list[str]:

@@ -7,6 +7,8 @@ DRAWS = "Draws of the multiplier bootstrap behind the uniform bands"
 ANTICIPATION = "Periods before treatment in which units may already react"
 UNBALANCED = "What becomes of units without a row in each period: `refuse` the panel, or `drop` and count them"
 RATE = "A count with exposure enters as its rate per 100,000 a year; any other count as it is"
+LEARNER = "What covariates explain is learned by `lasso` (on squares and products), `boosting` or a random `forest`"
+FOLDS = "Folds of clusters: what is expected of one comes from the others"
 
 STAGGERED = (
     "Units treated in the first period (or, where the method takes `anticipation: a`, in the first a + 1) have no"
@@ -27,3 +29,7 @@ WEIGHTS_BY_UNIT = "Weights that change within a unit: the unit keeps that of its
 NO_COVARIATES = "Studies with covariates are refused"
 CONSTANT_COVARIATE = "A covariate that is the same in all rows is refused"
 KEPT_CELLS = "Beyond 500 cells the covariance holds all rows but the cells"
+TWO_WAY = (
+    "Units treated from the first period on stay in as comparisons, and are counted in a warning",
+    COHORTS_OF_FEW,
+)

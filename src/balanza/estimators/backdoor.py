@@ -22,7 +22,7 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _collapsed, _covariates, _dowhy, _guard, _level, _rates
+from balanza.estimators import _collapsed, _covariates, _dowhy, _guard, _level, _notes, _rates
 from balanza.estimators._dowhy import Method
 from balanza.kernels import adjustment as kernel
 from balanza.kernels import within
@@ -48,6 +48,52 @@ SPEC = EstimatorSpec(
     standard_errors="Influence functions that count the estimation of all nuisance coefficients, summed by cluster,"
     " G/(G-1) x (n-1)/(n-k), Student's t with G-1 degrees of freedom",
     options={"method": "regression", "target": "ate"},
+    option_notes={
+        "method": "`regression`: least squares; `ipw`: weights by a logit without penalty, normalised (Hajek);"
+        " `doubly_robust`: the regression mended by the weighted mean of its residuals",
+        "target": "Of weights: the average over all units (`ate`) or over the treated (`att`)",
+    },
+    equation=r"""
+A row $r$ has an outcome $Y_r$, a treatment $D_r$ and covariates $X_r$. Of an absorbing treatment it is a unit: with
+$\tilde y_{it}$ the outcome less the mean of never-treated units in period $t$, $Y_i$ is the mean of $\tilde y_{it}$
+from treatment on less that before, and $X_i$ holds that mean before and the covariates' means over the periods before
+any unit is treated. Of other treatments it is a unit and period, all columns net of unit and period effects; of a
+single period, the unit as it is.
+
+`regression` is least squares of $Y_r$ on a constant, $D_r$ and $X_r$. The others rest on a logit without penalty,
+$e_r = \Lambda(X_r'\gamma)$. `ipw`, for all units:
+
+```math
+\hat\tau = \frac{\sum_r D_r Y_r / e_r}{\sum_r D_r / e_r} -
+\frac{\sum_r (1 - D_r) Y_r / (1 - e_r)}{\sum_r (1 - D_r) / (1 - e_r)}
+```
+
+For the treated (`target: att`) weights are 1 in the first term and $e_r / (1 - e_r)$ in the second. `doubly_robust`,
+with $\hat Y_r$ fitted by the regression and $\hat\beta$ its coefficient of $D_r$:
+
+```math
+\hat\tau = \hat\beta + \frac{1}{n} \sum_r \left(\frac{D_r}{e_r} - \frac{1 - D_r}{1 - e_r}\right) (Y_r - \hat Y_r)
+```
+
+The value is DoWhy's. With $\psi_r$ the influence of a row, that through all nuisance coefficients included:
+
+```math
+\hat V = \frac{G}{G-1} \frac{n-1}{n-k} \sum_c \psi_c^2, \quad \psi_c = \sum_{r \in c} \psi_r
+```
+
+$k$ counts all coefficients, those of period effects and baseline slopes that were taken out too, and none of units.
+""",
+    edge_cases=(
+        "Of an absorbing treatment, units treated from the first period on have no before: left out and counted",
+        "`ipw` and `doubly_robust` are refused for doses and for treatments that switch off, unless the panel has a"
+        " single period and the treatment is 0 or 1; `doubly_robust` with `target: att` is refused",
+        "Refused where covariates tell treated from untreated rows without error, or are collinear",
+        "Refused where DoWhy's value and that of our own kernel differ by more than 1e-6",
+        "Rows with a probability of treatment below .02 or above .98 are counted in a warning",
+        _notes.RATE,
+        "Studies with weights are refused. There is no event study",
+    ),
+    since="0.1.0",
 )
 WORDS = {"regression": "linear regression", "ipw": "inverse probability weights", "doubly_robust": "doubly robust"}
 AVERAGE = {"ate": "average over all units", "att": "average over the treated"}

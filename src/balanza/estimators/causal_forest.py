@@ -22,7 +22,7 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _collapsed, _crossfit, _guard, _level, _rates, _summary
+from balanza.estimators import _collapsed, _crossfit, _guard, _level, _notes, _rates, _summary
 from balanza.estimators._collapsed import Collapsed
 from balanza.kernels import forest as kernel
 from balanza.kernels.adjustment import clustered
@@ -46,6 +46,49 @@ SPEC = EstimatorSpec(
     standard_errors="Orthogonal scores summed by cluster, G/(G-1), Student's t with G-1 degrees of freedom; nuisances"
     " and forest are predicted from other clusters and count as known",
     options={"learner": "forest", "folds": 5, "trees": 500, "draws": 999},
+    option_notes={
+        "learner": _notes.LEARNER,
+        "folds": _notes.FOLDS,
+        "trees": "Honest trees of the forest of each fold",
+        "draws": _notes.DRAWS,
+    },
+    equation=r"""
+A unit's change $Y_i$ at treatment, its level before and its traits $X_i$ are those of `backdoor`. From other folds of
+clusters come $\hat y_i$ and $\hat e_i$, what a learner expects of change and treatment, and $\hat\tau_i$, the effect
+that an honest forest grown on $Y - \hat y$ and $D - \hat e$ predicts. With
+$\hat\mu_i^0 = \hat y_i - \hat e_i \hat\tau_i$ and
+$w_i = \hat e_i / (1 - \hat e_i)$, chances no closer than .02 to 0 and 1, of an absorbing treatment
+
+```math
+\hat\tau = \frac{\sum_i D_i (Y_i - \hat\mu_i^0)}{\sum_i D_i} -
+\frac{\sum_i (1 - D_i) w_i (Y_i - \hat\mu_i^0)}{\sum_i (1 - D_i) w_i}
+```
+
+and of a dose
+
+```math
+\hat\tau = \frac{\sum_i (D_i - \hat e_i) (Y_i - \hat y_i)}{\sum_i (D_i - \hat e_i)^2}
+```
+
+for all units, and for each kind of unit that the moderators tell apart. The variance sums influences by cluster, times
+$G/(G-1)$. The calibration test regresses, with $\bar\tau$ the mean prediction,
+
+```math
+Y_i - \hat y_i = \alpha (D_i - \hat e_i) \bar\tau + \beta (D_i - \hat e_i) (\hat\tau_i - \bar\tau) + \varepsilon_i
+```
+""",
+    edge_cases=(
+        "Refused without covariates and moderators, with weights, with more folds than clusters, or where a dose has no"
+        " common start",
+        "Units treated from the first period on have no before: left out and counted",
+        "Units with a probability of treatment below .02 or above .98 get the weight of that bound, and are counted",
+        "Kinds whose treated or untreated units lie in a single cluster are named, and get no row",
+        "Refused where the covariates explain the treatment without rest, or do not differ between units",
+        _notes.COHORTS_OF_FEW,
+        _notes.RATE,
+        "There is no event study; rows are kinds of units",
+    ),
+    since="0.1.0",
 )
 SUBFOREST = 4
 FEW_VALUES = 4

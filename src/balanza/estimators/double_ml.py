@@ -20,7 +20,7 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _collapsed, _covariates, _crossfit, _guard, _level, _rates
+from balanza.estimators import _collapsed, _covariates, _crossfit, _guard, _level, _notes, _rates
 from balanza.kernels import within
 from balanza.kernels.adjustment import clustered
 
@@ -43,6 +43,46 @@ SPEC = EstimatorSpec(
     standard_errors="Orthogonal scores summed by cluster, G/(G-1), Student's t with G-1 degrees of freedom; over sample"
     " splits the root of the median of squared error plus squared distance from the median",
     options={"learner": "lasso", "folds": 5, "repetitions": 5},
+    option_notes={
+        "learner": _notes.LEARNER,
+        "folds": _notes.FOLDS,
+        "repetitions": "Sample splits, of which the median is taken",
+    },
+    equation=r"""
+With $\ddot Y_{it}$ and $\ddot D_{it}$ net of unit and period effects, and $\hat\ell$ and $\hat m$ what a learner
+trained on the other folds of clusters expects of them given the covariates:
+
+```math
+\hat\tau_s = \frac{\sum (\ddot D_{it} - \hat m_{it}) (\ddot Y_{it} - \hat\ell_{it})}
+{\sum (\ddot D_{it} - \hat m_{it})^2}
+```
+
+```math
+\hat V_s = \frac{G}{G-1} \frac{\sum_c \left(\sum_{(i,t) \in c} (\ddot D_{it} - \hat m_{it})
+(\ddot Y_{it} - \hat\ell_{it} - \hat\tau_s (\ddot D_{it} - \hat m_{it}))\right)^2}
+{\left(\sum (\ddot D_{it} - \hat m_{it})^2\right)^2}
+```
+
+Over sample splits $s$:
+
+```math
+\hat\tau = \mathrm{median}_s \hat\tau_s, \quad
+\hat V = \mathrm{median}_s \left(\hat V_s + (\hat\tau_s - \hat\tau)^2\right)
+```
+
+Learners see the covariates' squares and products net of the same effects; those of baseline covariates alone enter
+times eight blocks of time.
+""",
+    edge_cases=(
+        "Refused without covariates: two-way least squares (`twfe`) says the same",
+        "Refused with weights, in a single period, with more folds than clusters, or where effects leave nothing"
+        " of the treatment",
+        *_notes.TWO_WAY,
+        _notes.CONSTANT_COVARIATE,
+        _notes.RATE,
+        "There is no event study",
+    ),
+    since="0.1.0",
 )
 BLOCKS = 8
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _covariates, _guard, _rates, _summary
+from balanza.estimators import _covariates, _guard, _notes, _rates, _summary
 from balanza.kernels import instrument as kernel
 from balanza.kernels import within
 from balanza.kernels.instrument import ConfidenceSet
@@ -39,6 +39,44 @@ SPEC = EstimatorSpec(
     standard_errors="Of two-stage least squares, clustered, G/(G-1) x (n-1)/(n-k) with unit effects nested; interval"
     " and p-value by inverting the clustered Anderson-Rubin test, Hotelling's F with k and G-k degrees of freedom",
     options={},
+    equation=r"""
+Outcome $Y$, treatment $D$ and instruments $Z$ enter net of unit and period effects and of covariates (baseline ones
+times period), times the square root of the study's weights; in a single period, net of a constant and covariates. With
+$Z$ made orthonormal and $\hat D = Z Z'D$:
+
+```math
+\hat\tau = \frac{\hat D'Y}{\hat D'D}, \quad
+\hat V = \frac{G}{G-1} \frac{n-1}{n-k} \frac{\sum_c \left(\sum_{r \in c} \hat D_r (Y_r - \hat\tau D_r)\right)^2}
+{(\hat D'D)^2}
+```
+
+With $\hat\Sigma$ the clustered covariance of the first stage's slopes $Z'D$ and $m$ instruments, the clustered and the
+effective $F$ are
+
+```math
+F = \frac{1}{m} D'Z \hat\Sigma^{-1} Z'D, \quad F_{\mathrm{eff}} = \frac{D'Z Z'D}{\mathrm{tr} \hat\Sigma}
+```
+
+The interval holds each $b$ at which the instruments explain nothing of $Y - b D$, by a test clustered as
+$\hat\Omega(b) = \sum_c s_c(b) s_c(b)'$ with $s_c(b)$ the sum over a cluster of instruments times the residual of
+$Y - b D$ on them:
+
+```math
+(Y - b D)'Z \hat\Omega(b)^{-1} Z'(Y - b D) \leq \frac{m (G-1)}{G-m} F_{m, G-m}
+```
+""",
+    edge_cases=(
+        "Refused without `instruments` in the study, and with as many as clusters less one",
+        "Refused where an instrument, or the treatment, has no variation of its own beside effects and covariates,"
+        " where instruments repeat each other, or where they explain nothing of the treatment",
+        "An unbounded interval has infinite ends, an empty one none; a sentence says so, and it has no reading in per"
+        " cent or as a rate",
+        "The effective F and its critical value for a bias of 10 % of the worst case stand in a sentence",
+        *_notes.TWO_WAY,
+        _notes.RATE,
+        "There is no event study",
+    ),
+    since="0.1.0",
 )
 NOISE = 1e-9
 
