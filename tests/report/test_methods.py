@@ -64,7 +64,7 @@ def test_one_page_alone_is_the_same_and_an_unknown_name_is_refused(tmp_path: Pat
     assert verb.run(["randomization"], tmp_path, ROOT) == [tmp_path / "randomization.md"]
     assert (tmp_path / "randomization.md").read_text() == PAGES["randomization"]
     assert (tmp_path / "gone.md").exists()
-    with pytest.raises(Unsupported, match="Registered: callaway_santanna"):
+    with pytest.raises(Unsupported, match="Registered: backdoor, callaway_santanna"):
         verb.run(["nothing"], tmp_path, ROOT)
 
 
