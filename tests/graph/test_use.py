@@ -14,6 +14,8 @@ from balanza.preparation import prepare, read_rows
 from balanza.verbs import check, estimate, identify
 from balanza.verbs import prepare as prepare_verb
 
+ROOT = Path(__file__).resolve().parents[2]
+CODEBOOK = ROOT / "data/variables.yaml"
 HIDDEN = toy.GRAPH.replace("LATENT -> CRIME", "LATENT -> MONEY [reason=r, source=s]\n  LATENT -> CRIME")
 
 
@@ -124,6 +126,28 @@ def test_a_proxy_stands_in_and_is_named(tmp_path: Path) -> None:
     assert "fear stands for LATENT, which is latent: what it misses of LATENT stays open." in assumptions
 
 
+def test_a_proxy_that_the_rows_lack_completes_nothing(tmp_path: Path) -> None:
+    """Criminal presence is known by municipality and not by state."""
+    for rows in ("municipality_month", "state_month"):
+        text = ROOT.joinpath("config/studies/guard.yaml").read_text().replace("rows: state_month", f"rows: {rows}")
+        study = tmp_path / "guard.yaml"
+        study.write_text(text + "covariates: graph\n")
+        (tmp_path / "security.dot").write_bytes(ROOT.joinpath("config/graphs/security.dot").read_bytes())
+        identify.run(study, tmp_path / "identification.json", codebook=CODEBOOK)
+        if rows == "municipality_month":
+            adjusted, _ = with_graph(load_study(study), study, tmp_path / "identification.json")
+            assert adjusted.covariates == ("mayor_aligned", "criminal_presence", "population")
+    with pytest.raises(GraphError, match=r"In the study's rows nothing stands for CRIM0\."):
+        with_graph(load_study(study), study, tmp_path / "identification.json")
+
+
+def test_a_study_of_the_world_needs_the_codebook(tmp_path: Path) -> None:
+    with pytest.raises(GraphError, match="the panel's codebook is not there"):
+        identify.run(
+            ROOT.joinpath("config/studies/guard.yaml"), tmp_path / "o.json", codebook=tmp_path / "variables.yaml"
+        )
+
+
 def test_a_design_too_rich_for_its_rows_is_declined_with_a_reason(tmp_path: Path) -> None:
     nodes = "".join(
         f'  W{n} [title="W", theme=context, time=before, observed=yes, column=w{n}]\n'
@@ -142,12 +166,14 @@ def test_a_design_too_rich_for_its_rows_is_declined_with_a_reason(tmp_path: Path
 
 
 def test_a_study_of_the_world_is_asked_with_the_columns_of_its_rows(tmp_path: Path) -> None:
-    identify.run(Path("config/studies/guard_municipalities.yaml"), tmp_path / "municipal.json")
-    identify.run(Path("config/studies/guard.yaml"), tmp_path / "state.json")
+    identify.run(
+        ROOT.joinpath("config/studies/guard_municipalities.yaml"), tmp_path / "municipal.json", codebook=CODEBOOK
+    )
+    identify.run(ROOT.joinpath("config/studies/guard.yaml"), tmp_path / "state.json", codebook=CODEBOOK)
     municipal, state = (read(tmp_path / name)["arms"][0]["if_proxied"] for name in ("municipal.json", "state.json"))
     assert {"criminal_presence", "mayor_aligned"} <= set(municipal["chosen"]["columns"])
     assert "CRIM0" in state["chosen"]["unmeasured"]
-    identify.run(Path("config/studies/guard.yaml"), tmp_path / "again.json")
+    identify.run(ROOT.joinpath("config/studies/guard.yaml"), tmp_path / "again.json", codebook=CODEBOOK)
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "state.json").read_bytes()
 
 

@@ -69,10 +69,13 @@ def _read(identification: Path, study: Study, command: str) -> dict[str, Any]:
 
 
 def _columns(study: Study, asked: dict[str, Any]) -> tuple[str, ...]:
-    chosen = asked["chosen"] or (asked["if_proxied"] or {}).get("chosen")
-    if chosen is None:
+    proxied = asked["if_proxied"] or {"chosen": None, "latents": []}
+    chosen = asked["chosen"] or proxied["chosen"]
+    lacking = sorted(set(proxied["latents"]) & set(chosen["unmeasured"])) if chosen else []
+    if chosen is None or lacking:
+        rest = f" In the study's rows nothing stands for {' or '.join(lacking)}" if lacking else ""
         raise GraphError(
-            asked["reason"],
+            asked["reason"] + rest,
             where=f"study {study.name}, graph {study.graph}",
             cure="Leave `covariates: graph` out, and read the estimate as descriptive",
         )

@@ -40,6 +40,8 @@ def run(study_file: Path, out: Path, graph: Path | None = None, codebook: Path =
     if study.rows == "panel":
         write_json(out, identify(study, load(path)))
         return
+    if not codebook.is_file():
+        raise GraphError("the panel's codebook is not there", where=str(codebook), cure="Run in the project's folder")
     variables = load_codebook(codebook)
     drawn = load(path, {variable.name for variable in variables})
     write_json(out, identify(study, drawn, {item.name for item in variables if study.rows in item.tables}))
