@@ -105,6 +105,20 @@ def test_splits_are_repeated_by_median_and_follow_the_generator() -> None:
     assert "median of 7 splits" in many[0].standard_error_type
 
 
+def test_learners_that_do_not_converge_are_counted(recwarn: pytest.WarningsRecorder) -> None:
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+
+    with _crossfit.watched() as noted:
+        warnings.warn("stopped", ConvergenceWarning, stacklevel=1)
+        warnings.warn("else", RuntimeWarning, stacklevel=1)
+    assert noted == ["1 fits of the learner stopped before they had converged"] and not recwarn.list
+    with _crossfit.watched() as noted:
+        pass
+    assert noted == []
+
+
 def test_unbalanced_panels_keep_their_rows() -> None:
     study, panel = world()
     from dataclasses import replace

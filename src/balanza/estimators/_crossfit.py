@@ -6,6 +6,8 @@ their data. Learners are deterministic given a seed drawn from the generator of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -77,6 +79,20 @@ def learner(name: str, rng: np.random.Generator) -> Any:
     from sklearn.ensemble import RandomForestRegressor
 
     return RandomForestRegressor(n_estimators=200, min_samples_leaf=5, max_features=0.5, n_jobs=1, random_state=seed)
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """Keep libraries quiet, and leave a sentence where a learner did not converge."""
+    import warnings
+
+    sentences: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield sentences
+    lost = sum(item.category.__name__ == "ConvergenceWarning" for item in caught)
+    if lost:
+        sentences.append(f"{lost} fits of the learner stopped before they had converged")
 
 
 def predicted(model: Any, features: np.ndarray, target: np.ndarray, fold: np.ndarray) -> np.ndarray:

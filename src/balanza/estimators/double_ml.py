@@ -126,10 +126,11 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         raise Unsupported("needs more than one period", where=SPEC.name, cure="Use backdoor for a cross-section")
     rows = _rows(study, _crossfit.canonical(panel), chosen["learner"])
     splits = [_crossfit.folds(SPEC, study, rows.cluster, n_folds, rng) for _ in range(repetitions)]
-    values, errors = _fit(rows, splits, _crossfit.learner(chosen["learner"], rng))
+    with _crossfit.watched() as noted:
+        values, errors = _fit(rows, splits, _crossfit.learner(chosen["learner"], rng))
     value = float(np.median(values))
     error = float(np.sqrt(np.median(errors**2 + (values - value) ** 2)))
-    return _estimate(study, panel, rows, value, error, chosen)
+    return _estimate(study, panel, rows, value, error, chosen, tuple(noted))
 
 
 def _rows(study: Study, panel: Panel, learner: str) -> _Rows:
@@ -187,8 +188,6 @@ def _levels(covariates: _covariates.Covariates, seen: np.ndarray) -> np.ndarray:
 
 def _fit(rows: _Rows, splits: list[np.ndarray], learner: Any) -> tuple[np.ndarray, np.ndarray]:
     """Effect and clustered standard error of each sample split, shape (n_splits,) each."""
-    import warnings
-
     import doubleml
     from sklearn.base import clone
 
@@ -197,9 +196,7 @@ def _fit(rows: _Rows, splits: list[np.ndarray], learner: Any) -> tuple[np.ndarra
     model.set_sample_splitting(
         [[(np.flatnonzero(fold != code), np.flatnonzero(fold == code)) for code in np.unique(fold)] for fold in splits]
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a division by zero where there is no noise; an error of zero is ours to judge
-        model.fit(store_predictions=False)
+    model.fit(store_predictions=False)
     score, slope = model.psi[:, :, 0], model.psi_deriv[:, :, 0].sum(axis=0)
     sums = clustered(score, rows.cluster) / slope
     size = np.sqrt(len(sums) / (len(sums) - 1))
@@ -207,7 +204,13 @@ def _fit(rows: _Rows, splits: list[np.ndarray], learner: Any) -> tuple[np.ndarra
 
 
 def _estimate(
-    study: Study, panel: Panel, rows: _Rows, value: float, error: float, chosen: Mapping[str, Any]
+    study: Study,
+    panel: Panel,
+    rows: _Rows,
+    value: float,
+    error: float,
+    chosen: Mapping[str, Any],
+    noted: tuple[str, ...],
 ) -> Estimate:
     from importlib.metadata import version
 
@@ -226,7 +229,7 @@ def _estimate(
             n_clusters=panel.n_clusters,
             untreated=float((rows.raw - value * rows.doses)[rows.treated].mean()),
             lowest=float(rows.raw.min()),
-            warnings=_guard.two_way(study, panel, np.ones(panel.n_units, bool)),
+            warnings=_guard.two_way(study, panel, np.ones(panel.n_units, bool)) + noted,
         ),
         _level.EventStudy(None, None, ()),
         f"orthogonal scores clustered by {study.cluster}, G/(G-1), median of {chosen['repetitions']} splits into"
