@@ -116,6 +116,9 @@ def test_kinds() -> None:
     assert list(kinds_of("party", np.array([1.0, 2, 2, 4]))) == ["party = 1", "party = 2", "party = 4"]
     thirds = kinds_of("size", np.arange(9.0))
     assert [list(np.flatnonzero(rows)) for rows in thirds.values()] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    assert list(thirds) == ["size up to 2", "size above 2, up to 5", "size above 5"]
+    ties = kinds_of("groups", np.array([0.0] * 7 + [1.0, 2.0, 3.0, 4.0]))
+    assert [(label, int(rows.sum())) for label, rows in ties.items()] == [("groups up to 0", 7), ("groups above 0", 4)]
     mostly_zero = kinds_of("gangs", np.array([0.0] * 8 + [1, 2, 3, 4]))
     assert sum(rows.sum() for rows in mostly_zero.values()) == 12
 

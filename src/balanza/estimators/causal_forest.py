@@ -10,7 +10,7 @@ miss goes to zero faster than the standard error, but not fast: below some two t
 What is reported rests on orthogonal scores summed by cluster (`balanza.kernels.forest`): for an absorbing treatment the
 average effect on the treated, by augmented weights; for a dose the effect of a unit, weighted by the variance of dose
 that covariates leave. So do the rows, one for each kind of unit that the moderators tell apart (values where there are
-at most four, else thirds). The calibration test says whether the forest's differences are there in the data of other
+at most four, else ranges that cut units into thirds). The calibration test says whether the forest's differences are there in the data of other
 clusters.
 """
 
@@ -95,7 +95,6 @@ Y_i - \hat y_i = \alpha (D_i - \hat e_i) \bar\tau + \beta (D_i - \hat e_i) (\hat
 SUBFOREST = 4
 FEW_VALUES = 4
 ENOUGH_UNITS = 2000
-THIRDS = ("lowest third", "middle third", "highest third")
 Effect = Callable[[kernel.Nuisances, np.ndarray], tuple[float, np.ndarray]]
 
 
@@ -251,7 +250,9 @@ def _groups(
 
 
 def kinds_of(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    """Rows of each kind that a moderator tells apart: its values where they are few, else thirds.
+    """Rows of each kind that a moderator tells apart: its values where they are few, else ranges.
+
+    Ranges end at the quantiles 1/3 and 2/3, of which ties may leave one.
 
     Parameters
     ----------
@@ -267,8 +268,12 @@ def kinds_of(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
         return {}
     if len(found) <= FEW_VALUES:
         return {f"{name} = {value:g}": values == value for value in found}
-    third = np.searchsorted(np.quantile(values, [1 / 3, 2 / 3]), values)
-    return {f"{name}: {word}": third == code for code, word in enumerate(THIRDS) if (third == code).any()}
+    ends = np.unique(np.quantile(values, [1 / 3, 2 / 3], method="lower"))
+    low, high = f"{name} up to {ends[0]:.4g}", f"{name} above {ends[-1]:.4g}"
+    middle = f"{name} above {ends[0]:.4g}, up to {ends[-1]:.4g}"
+    labels = [low, middle, high] if len(ends) == 2 else [low, high]
+    position = np.searchsorted(ends, values)
+    return {label: position == code for code, label in enumerate(labels) if (position == code).any()}
 
 
 def _comparable(study: Study, data: Collapsed, rows: np.ndarray) -> bool:
