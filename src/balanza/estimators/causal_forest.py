@@ -10,8 +10,8 @@ miss goes to zero faster than the standard error, but not fast: below some two t
 What is reported rests on orthogonal scores summed by cluster (`balanza.kernels.forest`): for an absorbing treatment the
 average effect on the treated, by augmented weights; for a dose the effect of a unit, weighted by the variance of dose
 that covariates leave. So do the rows, one for each kind of unit that the moderators tell apart (values where there are
-at most four, else ranges that cut units into thirds). The calibration test says whether the forest's differences are there in the data of other
-clusters.
+at most four, else ranges that cut units into thirds). The calibration test says whether the forest's differences are
+there in the data of other clusters.
 """
 
 from __future__ import annotations
