@@ -51,14 +51,14 @@ def placebo_treatment(moments: Moments, index: int, paths: np.ndarray, orders: n
     residual_of = residual[:, moments.periods] @ shapes.T
     other_gram, other_residual = moments.gram[:, others[:, None], others], residual[:, others]
     parts = []
-    size = max(1, BATCH_CELLS // (len(paths) * max(len(others), int(kept.sum()) ** 2)))
+    size = max(1, BATCH_CELLS // (len(paths) * len(others)))
     for start in range(0, len(orders), size):
-        load = loadings[orders[start : start + size]]  # (n_draws, n_clusters, rank)
-        cross = np.einsum("bgr,grp->gbp", load, cross_of, optimize=True)
-        own = np.einsum("bgr,grs,bgs->bg", load, own_of, load, optimize=True)
+        load = np.ascontiguousarray(loadings[orders[start : start + size]].swapaxes(0, 1))  # clusters, draws, rank
+        cross = load @ cross_of  # (n_clusters, n_draws, p - 1)
+        own = np.einsum("gbr,gbr->bg", load @ own_of, load)
         explained = cross.sum(axis=0) @ total  # (n_draws, p - 1)
-        scores = np.einsum("bgr,gr->bg", load, residual_of) - explained @ other_residual.T
-        spread = own - 2 * np.einsum("bp,gbp->bg", explained, cross, optimize=True)
+        scores = (load @ residual_of[:, :, None])[:, :, 0].T - explained @ other_residual.T
+        spread = own - 2 * np.einsum("bp,gbp->bg", explained, cross)
         spread += _quadratic(explained, other_gram)
         parts.append(_studentised(scores, spread, own.sum(axis=1)))
     return _joined(parts)
