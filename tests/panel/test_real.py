@@ -220,6 +220,7 @@ def test_polygons_are_one_clean_coverage(world: Path) -> None:
     assert shapely.coverage_is_valid(shapes.geometry.to_numpy())
     # INEGI: continental and insular surface 1,964,375 km2; the simplified polygons leave out far islands
     assert shapes.to_crs(6933).area.sum() / 1e6 == pytest.approx(1_964_375, rel=0.015)
+    assert shapely.contains(shapes.geometry.to_numpy(), shapely.points(shapes["longitude"], shapes["latitude"])).all()
 
 
 def test_inegi_over_sesnsp_is_near_what_the_background_note_says(report: dict[str, list[dict[str, Any]]]) -> None:
