@@ -28,7 +28,6 @@ def of_study(world: WorldResults, found: StudyResults) -> dict[str, Any] | None:
         "outcome": answer["outcome"],
         "effects": [_effect(arms[effect["treatment"]], effect, nodes) for effect in effects],
         "assumptions": _assumptions(found, next(iter(arms.values()))),
-        "overrides": found.study.overrides,
     }
 
 
@@ -91,15 +90,25 @@ def _held(name: str, arm: Mapping[str, Any], nodes: Mapping[str, Any]) -> dict[s
 
 
 def _assumptions(found: StudyResults, arm: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The lists of assumptions that the estimates rest on, each with whose they are; where none ran, the graph's."""
-    titles = {row["stem"]: row["title"] for row in found.comparison["rows"]}
+    """The lists of assumptions that the estimates rest on, each with whose they are; where none was tried, the graph's.
+
+    A sentence that the graph does not say is an override in the words of the study.
+    """
+    titles = {row["stem"]: row["title"] for row in found.comparison["rows"] if row["stem"] in found.assumptions}
     lists: dict[tuple[str, ...], list[str]] = {}
     for stem, sentences in found.assumptions.items():
         owners = lists.setdefault(tuple(sentences), [])
         owners += [titles[stem]] if titles[stem] not in owners else []
-    if not lists:
-        lists = {tuple(arm["assumptions"]): []}
-    return [{"sentences": sentences, "estimators": owners} for sentences, owners in lists.items()]
+    lists = lists or {tuple(arm["assumptions"]): []}
+    said = arm["assumptions"]
+    return [
+        {
+            "estimators": owners,
+            "sentences": [sentence for sentence in sentences if sentence in said],
+            "overrides": [sentence for sentence in sentences if sentence not in said],
+        }
+        for sentences, owners in lists.items()
+    ]
 
 
 def _by_theme(nodes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ def place(
     links: Sequence[Link],
     *,
     most: int = 3,
-    apart: float = 14,
+    apart: float = 9,
     between: float = 40,
 ) -> Layout:
     """Place boxes and links.

@@ -24,7 +24,7 @@ class StudyResults:
     """What a run found for one study.
 
     `identification` is the answer of its graph, None where it has no graph; `assumptions` maps the stems of the
-    estimates that ran to what each rests on.
+    estimates that were tried to what each rests on.
     """
 
     study: Study
@@ -104,6 +104,7 @@ def load_world(
 def _load_study(folder: Path, study: Study) -> StudyResults:
     comparison = read_json(folder / "comparison.json")
     stems = [row["stem"] for row in comparison["rows"] if row["status"] == "ran"]
+    tried = [row["stem"] for row in comparison["rows"] if row["status"] in ("ran", "declined", "failed")]
     return StudyResults(
         study=study,
         design=read_json(folder / "design.json"),
@@ -113,7 +114,7 @@ def _load_study(folder: Path, study: Study) -> StudyResults:
         map=pd.read_parquet(folder / "map.parquet"),
         rows={stem: pd.read_parquet(folder / "estimates" / f"{stem}.parquet") for stem in stems},
         identification=read_json(folder / "identification.json") if study.graph else None,
-        assumptions={stem: read_json(folder / "estimates" / f"{stem}.json")["graph_assumptions"] for stem in stems},
+        assumptions={stem: read_json(folder / "estimates" / f"{stem}.json")["graph_assumptions"] for stem in tried},
     )
 
 
