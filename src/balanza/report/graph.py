@@ -36,7 +36,7 @@ COLOURS = {
 }
 BOX, LINE, LETTERS, MOST_LINES = 138, 13, 20, 4
 """Least width of a box and height of a line in pixels; letters a line, and lines of a title."""
-LEGEND_WIDTH, LETTER, CAPITAL = 840, 6.2, 7.0
+LEGEND_WIDTH, LETTER, CAPITAL = 840, 6.2, 7.6
 """Pixels; of a letter in the widest fonts in use, small and in the head of a box."""
 
 
