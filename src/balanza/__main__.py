@@ -115,6 +115,21 @@ def identify(
 
 
 @app.command()
+def draw(
+    graph: GraphFile,
+    out: Out,
+    identification: Annotated[
+        list[Path] | None, typer.Option(help="What `identify` wrote on a study of this graph; once for each.")
+    ] = None,
+) -> None:
+    """Draw a causal graph, whole and for each effect that a study asks of it."""
+    from balanza.verbs import draw
+
+    draw.run(graph, out, identification or [])
+    wrote(out / "graph.svg", out / "graph.json")
+
+
+@app.command()
 def prepare(
     study: StudyFile,
     panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
@@ -249,11 +264,14 @@ def report(
     results: Annotated[Path, typer.Option(help="results/<world>")],
     studies: Annotated[list[Path] | None, typer.Option("--study", help="A study that ran; once for each.")] = None,
     waiting: Annotated[list[Path] | None, typer.Option(help="A study that lacks a user's file; once for each.")] = None,
+    graphs: Annotated[
+        list[str] | None, typer.Option("--graph", help="A graph of results/<world>/graph; once for each.")
+    ] = None,
 ) -> None:
     """Write the pages from the results alone."""
     from balanza.verbs import report
 
-    report.run(results, studies or [], waiting or [])
+    report.run(results, studies or [], waiting or [], graphs or [])
     wrote(results / "index.html")
 
 

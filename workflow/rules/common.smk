@@ -61,6 +61,22 @@ STUDIES = {
     for name, study in LISTED.items()
     if not study.needs or user_file(study.needs)
 }
+
+
+def graphs():
+    """The file of every graph by name: those of config/graphs, and what a study brings along."""
+    found = {path.stem: path for path in sorted(Path("config/graphs").glob("*.dot"))}
+    for name, study in STUDIES.items():
+        if study.graph:
+            path = graph_file(f"{STUDY_FOLDER}/{name}.yaml", study.graph)
+            if found.setdefault(path.stem, path) != path:
+                raise WorkflowError(
+                    f"{path} and {found[path.stem]} bear one name. Rename one of them."
+                )
+    return found
+
+
+GRAPHS = graphs()
 READERS = {}
 for source in CATALOGUE.values():
     READERS.setdefault(source.reader, {})[source.id] = f"{RAW}/{source.file}"

@@ -1,9 +1,8 @@
 # Needs: config/graphs/<graph>.dot, results/<world>/panel/*.
 # Makes: results/<world>/graph/<graph>/{falsification.json,discovery.json}.
-TESTED_GRAPHS = sorted(path.stem for path in Path("config/graphs").glob("*.dot"))
 GRAPH_TESTS = expand(
     f"{RESULTS}/graph/{{graph}}/{{test}}.json",
-    graph=TESTED_GRAPHS,
+    graph=list(GRAPHS),
     test=["falsification", "discovery"],
 )
 TESTED_PANELS = expand(
@@ -11,17 +10,15 @@ TESTED_PANELS = expand(
 )
 
 
-def stated_implications(wildcards):
-    """The implications that the authors of a graph wrote down beside it, if any."""
-    path = Path(f"config/graphs/{wildcards.graph}.implications.yaml")
-    return [str(path)] if path.exists() else []
-
-
 rule falsify:
     """Test what a causal graph implies on the panel."""
     input:
-        graph="config/graphs/{graph}.dot",
-        stated=stated_implications,
+        graph=lambda wildcards: GRAPHS[wildcards.graph],
+        stated=lambda wildcards: [
+            path
+            for path in [GRAPHS[wildcards.graph].with_suffix(".implications.yaml")]
+            if path.exists()
+        ],
         panels=TESTED_PANELS,
         codebook="data/variables.yaml",
         code=code("balanza.verbs.falsify"),
@@ -46,7 +43,7 @@ rule falsify:
 rule discover:
     """Search for a causal graph in the panel, and compare it with the drawn one."""
     input:
-        graph="config/graphs/{graph}.dot",
+        graph=lambda wildcards: GRAPHS[wildcards.graph],
         panels=TESTED_PANELS,
         codebook="data/variables.yaml",
         code=code("balanza.verbs.discover"),

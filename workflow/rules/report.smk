@@ -1,5 +1,5 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/index.html and one page a study.
+# Makes: results/<world>/{index,graph,quality}.html and one page a study.
 
 
 rule report:
@@ -26,6 +26,9 @@ rule report:
             for name, study in STUDIES.items()
             for check in chosen("checks", study)
         ],
+        identifications=IDENTIFICATIONS,
+        drawings=DRAWINGS,
+        graph_tests=GRAPH_TESTS,
         files=[f"{STUDY_FOLDER}/{name}.yaml" for name in LISTED],
         summary=expand(f"{RESULTS}/summary/{{table}}.parquet", table=SUMMARY),
         quality=f"{RESULTS}/quality.json",
@@ -36,11 +39,12 @@ rule report:
         templates=sorted(
             str(path)
             for path in Path("src/balanza/report").rglob("*.j2")
-            if not path.name.endswith(".md.j2")
+            if path.name.endswith((".html.j2", ".css.j2"))
         ),
     output:
         index=f"{RESULTS}/index.html",
         pages=[f"{RESULTS}/{name}.html" for name in LISTED],
+        graph=f"{RESULTS}/graph.html",
         quality=f"{RESULTS}/quality.html",
     log:
         f"{RESULTS}/logs/report.log",
@@ -51,7 +55,8 @@ rule report:
             f"--{'study' if name in STUDIES else 'waiting'}={STUDY_FOLDER}/{name}.yaml"
             for name in LISTED
         ],
+        graphs=[f"--graph={name}" for name in GRAPHS],
     message:
         "Writing the report"
     shell:
-        "{PYTHON} report --results {RESULTS} {params.studies} &> {log}"
+        "{PYTHON} report --results {RESULTS} {params.studies} {params.graphs:q} &> {log}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StudyResults:
-    """What a run found for one study."""
+    """What a run found for one study.
+
+    `identification` is the answer of its graph, None where it has no graph; `assumptions` maps the stems of the
+    estimates that were tried to what each rests on.
+    """
 
     study: Study
     design: Mapping[str, Any]
@@ -30,6 +34,18 @@ class StudyResults:
     series: pd.DataFrame
     map: pd.DataFrame
     rows: Mapping[str, pd.DataFrame]
+    identification: Mapping[str, Any] | None = None
+    assumptions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GraphResults:
+    """A causal graph: what was drawn, and what the tests of it found, None where it was not tested."""
+
+    drawn: Mapping[str, Any]
+    svg: str
+    falsification: Mapping[str, Any] | None = None
+    discovery: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,13 +60,16 @@ class WorldResults:
     states: gpd.GeoDataFrame
     studies: tuple[StudyResults, ...]
     waiting: tuple[Study, ...]
+    graphs: tuple[GraphResults, ...] = ()
 
     @property
     def synthetic(self) -> bool:
         return bool(self.config["world"] == "synthetic")
 
 
-def load_world(results: Path, study_files: Iterable[Path], waiting: Iterable[Path] = ()) -> WorldResults:
+def load_world(
+    results: Path, study_files: Iterable[Path], waiting: Iterable[Path] = (), graphs: Iterable[str] = ()
+) -> WorldResults:
     """Read all results of a world.
 
     Parameters
@@ -60,6 +79,8 @@ def load_world(results: Path, study_files: Iterable[Path], waiting: Iterable[Pat
     study_files, waiting : iterable of Path
         The studies that ran, and those that wait for a file of the user's, in the order of the report. What an earlier
         run found for a study that waits now is not read.
+    graphs : iterable of str
+        Folders of results/<world>/graph.
     """
     import geopandas as gpd
 
@@ -76,12 +97,14 @@ def load_world(results: Path, study_files: Iterable[Path], waiting: Iterable[Pat
         states=gpd.read_parquet(results / "summary" / "states.parquet"),
         studies=tuple(_load_study(results / "studies" / study.name, study) for study in ran),
         waiting=tuple(idle),
+        graphs=tuple(_load_graph(results / "graph" / name) for name in graphs),
     )
 
 
 def _load_study(folder: Path, study: Study) -> StudyResults:
     comparison = read_json(folder / "comparison.json")
     stems = [row["stem"] for row in comparison["rows"] if row["status"] == "ran"]
+    tried = [row["stem"] for row in comparison["rows"] if row["status"] in ("ran", "declined", "failed")]
     return StudyResults(
         study=study,
         design=read_json(folder / "design.json"),
@@ -90,4 +113,15 @@ def _load_study(folder: Path, study: Study) -> StudyResults:
         series=pd.read_parquet(folder / "series.parquet"),
         map=pd.read_parquet(folder / "map.parquet"),
         rows={stem: pd.read_parquet(folder / "estimates" / f"{stem}.parquet") for stem in stems},
+        identification=read_json(folder / "identification.json") if study.graph else None,
+        assumptions={stem: read_json(folder / "estimates" / f"{stem}.json")["graph_assumptions"] for stem in tried},
+    )
+
+
+def _load_graph(folder: Path) -> GraphResults:
+    tests = {name: folder / f"{name}.json" for name in ("falsification", "discovery")}
+    return GraphResults(
+        drawn=read_json(folder / "graph.json"),
+        svg=(folder / "graph.svg").read_text("utf-8"),
+        **{name: read_json(path) if path.is_file() else None for name, path in tests.items()},
     )

@@ -13,12 +13,12 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import charts, words
+from balanza.report import causes, charts, words
 from balanza.report.load import StudyResults, WorldResults
 
 
 def write(world: WorldResults, out: Path) -> None:
-    """Write index.html, quality.html and one page a study.
+    """Write index.html, graph.html, quality.html and one page a study.
 
     Parameters
     ----------
@@ -30,6 +30,7 @@ def write(world: WorldResults, out: Path) -> None:
     environment = _environment(world)
     pages: dict[str, str] = {
         "index": environment.get_template("index.html.j2").render(page="index", **_home(world)),
+        "graph": environment.get_template("graph.html.j2").render(page="graph", graphs=causes.of_world(world)),
         "quality": environment.get_template("quality.html.j2").render(page="quality", quality=world.quality),
     }
     for found in world.studies:
@@ -55,6 +56,7 @@ def _environment(world: WorldResults) -> Environment:
         "percent": words.percent,
         "p": words.p_value,
         "cell": words.cell,
+        "arrow": words.arrow,
     }
     environment.globals |= {
         "interval": words.interval,
@@ -109,6 +111,7 @@ def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
         "ran": ran,
         "others": [row for row in found.comparison["rows"] if row["status"] != "ran"],
         "truth": found.comparison["truth"],
+        "causes": causes.of_study(world, found),
         "checks": found.checks,
         "arms": [_arm(world, found, treatment) for treatment in found.study.treatments],
         "events": [chart for row in ran if row["estimator"] == lead and (chart := _event_study(found, row))],

@@ -111,3 +111,43 @@ def against_truth(row: Mapping[str, Any]) -> str:
         return ""
     verdict = "covers" if row["covers_truth"] else "MISSES"
     return f"The true change is {percent(row['true_percent'])}: the interval {verdict} it."
+
+
+THEMES = {
+    "us_cooperation": "cooperation with the US, and the groups",
+    "rights_and_outlook": "rights and outlook",
+    "outcome": "violence and its records",
+}
+
+
+def theme(name: str) -> str:
+    """A theme of a causal graph as the report calls it."""
+    return THEMES.get(name, name.replace("_", " "))
+
+
+def verdict(arm: Mapping[str, Any]) -> str:
+    """Whether a causal graph identifies an effect, and with the columns at hand, in a few words.
+
+    Parameters
+    ----------
+    arm : mapping
+        An arm of a study's identification.json.
+    """
+    if not arm["identified"]:
+        return "not identified"
+    return "identified only if more is measured" if arm["chosen"]["unmeasured"] else "identified"
+
+
+def how_many_sets(count: int, *, complete: bool) -> str:
+    """How many minimal adjustment sets there are, where at least one does."""
+    if not complete:
+        return f"There are more than {count} minimal sets"
+    return "It is the only minimal set" if count == 1 else f"There are {count} minimal sets"
+
+
+def arrow(mark: str | None) -> str:
+    """An edge as a search writes it (``-->``, ``o->``), in arrows; an open end is a circle, no edge a dash."""
+    if mark is None:
+        return "–"
+    left, right = {"<": "←", "o": "∘"}.get(mark[0], ""), {">": "→", "o": "∘"}.get(mark[-1], "")
+    return {"←→": "↔", "": "—", "∘∘": "∘—∘"}.get(left + right, left + right)

@@ -9,7 +9,7 @@ from balanza.report.load import load_world
 from balanza.report.pages import write
 
 
-def run(results: Path, study_files: Iterable[Path], waiting: Iterable[Path] = ()) -> None:
+def run(results: Path, study_files: Iterable[Path], waiting: Iterable[Path] = (), graphs: Iterable[str] = ()) -> None:
     """Write results/<world>/*.html.
 
     Parameters
@@ -18,5 +18,7 @@ def run(results: Path, study_files: Iterable[Path], waiting: Iterable[Path] = ()
         results/<world>
     study_files, waiting : iterable of Path
         The studies that ran, and those that wait for a file of the user's, in the order of the report.
+    graphs : iterable of str
+        The graphs that were drawn: folders of results/<world>/graph.
     """
-    write(load_world(results, study_files, waiting), results)
+    write(load_world(results, study_files, waiting, graphs), results)
