@@ -87,7 +87,7 @@ TASKS = (
     ),
     Task(
         "randomization",
-        f"{DRAWS} random reassignments of a dose, counts with exposure",
+        f"{DRAWS} random reassignments of a dose over units, each a cluster of its own; counts with exposure",
         ("dose", "count", "people"),
         {
             "balanza": ours(randomization, "balanza.checks.randomization"),
