@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: reproduce resume test slow coverage lint lock clean
+.PHONY: reproduce resume test slow coverage benchmarks lint lock clean
 
 reproduce: .venv/installed
 	$(BIN)/snakemake
@@ -24,6 +24,12 @@ slow: .venv/installed
 coverage: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.coverage
 
+# Writes benchmarks/results.csv, docs/speed.md and the pages of docs/methods: about an hour on one core. The packages that
+# cannot live in .venv go to .venv-peers.
+benchmarks: .venv/installed
+	$(BIN)/python -m benchmarks --times 1 10 --growth --peers .venv-peers --save
+	$(BIN)/python -m balanza methods
+
 lint: .venv/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -43,4 +49,4 @@ lock:
 		--extra dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv results data/raw .snakemake
+	rm -rf .venv .venv-peers results data/raw .snakemake

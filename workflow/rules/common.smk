@@ -9,7 +9,13 @@ import yaml
 sys.path.insert(0, "src")
 from balanza.acquire.catalogue import load as load_catalogue
 from balanza.acquire.fetch import CACHE, refuse_missing
-from balanza.config import USER_FILES, graph_file, load_config, load_studies, load_study_file
+from balanza.config import (
+    USER_FILES,
+    graph_file,
+    load_config,
+    load_studies,
+    load_study_file,
+)
 from balanza.errors import BalanzaError
 from balanza.provenance import import_closure
 from balanza.registry import chosen, own_modules, require_known

@@ -22,7 +22,8 @@ from balanza.registry import Entry, What, find, registry
 MARK = "<!-- Written by `python -m balanza methods` from"
 SORTS: tuple[What, ...] = ("estimators", "checks")
 TESTS = ("tests/published", "tests/estimators", "tests/checks")
-SPEED = "benchmarks/methods.csv"
+SPEED = "benchmarks/results.csv"
+MONTHLY = {"contender": "balanza", "units": "2475", "periods": "132", "cohorts": "40", "status": "ok"}
 SECTION = re.compile(r"^(\w+)\n-+\n", re.MULTILINE)
 
 
@@ -145,9 +146,10 @@ def _tests(root: Path) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def _speed(root: Path) -> dict[str, dict[str, str]]:
-    """CPU seconds and MiB by estimator, from the table that benchmarks/methods.py wrote, if there is one."""
+def _speed(root: Path) -> dict[str, dict[str, float]]:
+    """CPU seconds of the fit and peak MiB on the monthly panel, by method, from the table of `make benchmarks`."""
     if not (root / SPEED).is_file():
         return {}
     with (root / SPEED).open(encoding="utf-8") as stream:
-        return {row["estimator"]: row for row in csv.DictReader(stream)}
+        rows = [row for row in csv.DictReader(stream) if row.items() >= MONTHLY.items()]
+    return {row["task"]: {name: float(row[name]) for name in ("fit_seconds", "peak_mib")} for row in rows}

@@ -1,0 +1,1 @@
+"""Speed and memory of this package's estimators beside other packages'; `python -m benchmarks --help`."""
