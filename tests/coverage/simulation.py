@@ -19,11 +19,8 @@ SEED = 20190701
 DRAWS = {"held": 1000, "small": 1000, "failure": 300}
 LOWEST, HIGHEST = 0.926, 0.971
 WARNING = "cohorts lie in no more than"  # in the sentence by which an estimator says that its errors fail
-WIDE_BINS = {
-    "twfe": 5,
-    "poisson": 5,
-    "negative_binomial": 5,
-}  # a cheap event study, where the headline has no part in it
+# Periods a bin of event studies in which the headline has no part, so that they cost little.
+WIDE_BINS = {"twfe": 5, "poisson": 5, "negative_binomial": 5}
 Group = Literal["held", "small", "failure"]
 
 
