@@ -16,7 +16,7 @@ slow: .venv/installed
 
 # Writes docs/coverage.csv and docs/coverage.md: half an hour on one core.
 coverage: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.coverage
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.simulated_coverage
 
 lint: .venv/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
