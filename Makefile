@@ -22,7 +22,7 @@ slow: .venv/installed
 
 # Writes docs/coverage.csv and docs/coverage.md: half an hour on one core.
 coverage: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.coverage
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.simulated_coverage
 
 # Writes benchmarks/results.csv, docs/speed.md and the pages of docs/methods: about an hour on one core. The packages that
 # cannot live in .venv go to .venv-peers.

@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.coverage import table
-from tests.coverage.designs import PERSISTENCE, noise, staggered
-from tests.coverage.simulation import CASES, DRAWS, HIGHEST, LOWEST, Case, Draws, simulate
+from tests.simulated_coverage import table
+from tests.simulated_coverage.designs import PERSISTENCE, noise, staggered
+from tests.simulated_coverage.simulation import CASES, DRAWS, HIGHEST, LOWEST, Case, Draws, simulate
 
 from balanza.registry import own_modules, registry
 
-CURE = f"Run `{table.COMMAND}`, or only `python -m tests.coverage --page` where the words have changed"
+CURE = f"Run `{table.COMMAND}`, or only `python -m tests.simulated_coverage --page` where the words have changed"
 
 
 def identify(case: Case) -> str:
@@ -80,7 +80,9 @@ def test_every_estimator_is_held_to_the_band() -> None:
     own = set(own_modules("estimators"))
     known = {name for name, entry in registry("estimators").entries.items() if entry.module in own}
     left_out = known - {case.estimator for case in CASES if case.group == "held"}
-    assert not left_out, f"Add a Case for {sorted(left_out)} to tests/coverage/simulation.py, and run `{table.COMMAND}`"
+    assert not left_out, (
+        f"Add a Case for {sorted(left_out)} to tests/simulated_coverage/simulation.py, and run `{table.COMMAND}`"
+    )
 
 
 def test_the_committed_table_is_that_of_the_cases_and_holds_the_band() -> None:

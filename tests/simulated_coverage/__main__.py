@@ -1,6 +1,6 @@
 """Simulate the coverage of all estimators and write docs/coverage.csv and docs/coverage.md, a case at a time.
 
-    python -m tests.coverage [--draws N] [--only NAME ...] [--page]
+    python -m tests.simulated_coverage [--draws N] [--only NAME ...] [--page]
 
 `make coverage` runs it with defaults, on one thread. A run that was stopped keeps the cases that it finished; `--only`
 redoes some estimators, `--page` only writes the page anew from the csv.
@@ -8,8 +8,8 @@ redoes some estimators, `--page` only writes the page anew from the csv.
 
 import argparse
 
-from tests.coverage import table
-from tests.coverage.simulation import CASES, DRAWS, simulate
+from tests.simulated_coverage import table
+from tests.simulated_coverage.simulation import CASES, DRAWS, simulate
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 from tests.contract.panels import make_study
-from tests.coverage.designs import DESIGNS
+from tests.simulated_coverage.designs import DESIGNS
 
 from balanza.contract import Estimate
 from balanza.provenance import derive_seed

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from tests.conftest import ROOT
-from tests.coverage.designs import DESIGNS
-from tests.coverage.simulation import CASES, HIGHEST, LOWEST, SEED, Case, Draws
+from tests.simulated_coverage.designs import DESIGNS
+from tests.simulated_coverage.simulation import CASES, HIGHEST, LOWEST, SEED, Case, Draws
 
 from balanza.provenance import write_text
 
@@ -100,7 +100,7 @@ NOTES = """\
 
 Noise is autoregressive with a spread of its own for each unit, around unit levels and common shocks that are drawn anew
 in each panel. Synthetic control has no theory of standard errors: its intervals take the spread of placebo effects,
-which is right if chance decides who is treated. The code is in `tests/coverage/`.
+which is right if chance decides who is treated. The code is in `tests/simulated_coverage/`.
 """
 
 
