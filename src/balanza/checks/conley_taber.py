@@ -203,6 +203,7 @@ def _sentence(study: Study, cells: _Cells, found: Placebos, values: Mapping[str,
         f"With {values['n_treated_clusters']} treated clusters ({study.cluster}) and"
         f" {values['n_control_clusters']} untreated ones, the two-way effect on {cells.what} is {shown(found.value)};"
         f" against {values['n_assignments'] - 1} placebo assignments ({how}) its {100 * study.level:.0f} % interval is"
-        f" {ends}, p = {values['p_value']:.3f}. This takes clusters to vary alike, and the median treated one has"
+        f" {ends}, p = {values['p_value']:.3f}. This takes clusters to vary alike, and refuses too often where the"
+        " treated vary more, as small ones do: the median treated cluster has"
         f" {values['relative_size']:.2g} times the size of the median untreated one.{left_out}"
     )
