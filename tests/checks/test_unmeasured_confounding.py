@@ -162,9 +162,16 @@ def test_what_is_not_possible_is_said() -> None:
     assert len(rows(run(logs, panel), "E-value")) == 2
 
 
-@pytest.mark.parametrize(("effect", "hidden", "verdict"), [(0.5, 0.0, True), (0.0, 0.0, None)])
-def test_verdicts(effect: float, hidden: float, verdict: bool | None) -> None:
-    assert run(*dose_world(3, effect=effect, hidden=hidden)).passed is verdict
+@pytest.mark.parametrize(("effect", "covariates", "verdict"), [(0.5, ("x",), True), (0.5, (), None), (0.0, (), None)])
+def test_verdicts(effect: float, covariates: tuple[str, ...], verdict: bool | None) -> None:
+    study, panel = dose_world(3, effect=effect, hidden=0.0)
+    x = np.random.default_rng(9).normal(size=len(panel.frame))
+    found = run(
+        dataclasses.replace(study, covariates=covariates),
+        dataclasses.replace(panel, frame=panel.frame.assign(x=x)),
+    )
+    assert found.passed is verdict
+    assert ("nothing is judged" in found.sentence) == (not covariates)
 
 
 @pytest.mark.parametrize(("noise", "effect", "peer"), [(0.4, 0.3, False), (3.0, 0.1, True)])

@@ -136,7 +136,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     judged = [row for row in rows if row["passed"] is not None]
     failed = [row for row in judged if not row["passed"]]
     values = {"n_judged": len(judged), "n_failed": len(failed), "errors": effects[0].error_type}
-    return CheckResult(SPEC.name, not failed if judged else None, _sentence(judged, failed, study), values, table)
+    few = _twoway.few_treated(study, panel)
+    passed = None if few or not judged else not failed
+    return CheckResult(SPEC.name, passed, few or _sentence(judged, failed, study), values, table)
 
 
 def _periods(panel: Panel, years: int) -> int:

@@ -44,8 +44,9 @@ p = \frac{1 + \sum_b \mathbf{1}\{|T_b| \geq |T|\}}{1 + B}
 """,
     edge_cases=(
         "Refused where a treatment differs within a cluster, or there are fewer than five clusters",
-        "Refused where clusters lack rows in different periods, or, for counts, a cluster or a period has no event",
-        "Studies with covariates are refused: the fit under the null has none",
+        "Covariates enter the fit under the null, constant ones times period, and the treatment is net of them too",
+        "A path that comes to a cluster without rows in a period weighs nothing there",
+        "For counts, clusters without any event tell nothing, and are counted in the sentence",
         "A draw that leaves the treatment without variation of its own counts as a statistic of 0",
         "Other treatments of the study stay where they are",
     ),

@@ -38,7 +38,7 @@ fit, with exposure $e_{it}$ and weights $\mu_{it}$, so that a draw is one Newton
 $\hat\tau_b$:
 
 - placebo treatment: $D_{it}$ of cluster $c$ becomes that of cluster $\pi_b(c)$, from the fit without the treatment
-- dummy outcome: the residuals of the fit without the treatment, times a sign $\pm 1$ for each cluster
+- dummy outcome: the residuals of the fit, times a sign $\pm 1$ for each cluster
 - random common cause: a random walk for each cluster is one more regressor
 - data subset: a random 20 per cent of the clusters are left out
 - bootstrap: clusters are drawn with replacement
@@ -57,7 +57,8 @@ share of them that such a test calls an effect.
         "Placebo treatments need a treatment that is the same for all units of a cluster, seen in all periods",
         "A draw that identifies no effect is left out, and the number of draws that are left is shown",
         "Panels with thousands of clusters get fewer draws, no less than 99",
-        "A single treated cluster has no jackknife; its draws are tested by the sandwich",
+        "With fewer than five treated clusters nothing is judged: clustered errors are void there",
+        "They test arithmetic and standard errors, and cannot detect confounding",
         "It refutes the two-way fit only, whatever the headline is",
     ),
 )
@@ -155,9 +156,12 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     table = pd.DataFrame(rows)
     judged = table.loc[table["passed"].notna()]
     passed = bool(judged["passed"].astype(bool).all()) if len(judged) else None
+    few = _twoway.few_treated(study, panel)
     values: dict[str, object] = {"draws": draws, "n_clusters": case.n_clusters, "errors": effects[0].error_type}
     values |= {"n_passed": int(judged["passed"].astype(bool).sum()), "n_judged": len(judged)}
-    return CheckResult(SPEC.name, passed, _sentence(judged, case), values, table, pd.concat(drawn, ignore_index=True))
+    sentence = few or _sentence(judged, case)
+    figure = pd.concat(drawn, ignore_index=True)
+    return CheckResult(SPEC.name, None if few else passed, sentence, values, table, figure)
 
 
 def _placebo_treatment(case: _Case) -> _Found | str:
@@ -169,7 +173,7 @@ def _placebo_treatment(case: _Case) -> _Found | str:
 
 def _dummy_outcome(case: _Case) -> _Found | str:
     signs = 2.0 * case.rng.integers(0, 2, (case.draws, case.n_clusters)) - 1.0
-    return _tested(case, kernel.dummy_outcome(case.null, case.index, signs))
+    return _tested(case, kernel.dummy_outcome(case.full, case.index, signs))
 
 
 def _random_common_cause(case: _Case) -> _Found | str:
@@ -276,5 +280,7 @@ def _sentence(judged: pd.DataFrame, case: _Case) -> str:
     ]
     stood = f"The two-way fit withstood {len(judged) - len(fell)} of {len(judged)} attempts to refute it"
     if not fell:
-        return f"{stood}: it finds nothing where there is nothing, and hardly moves when the data are disturbed."
-    return f"{stood}, but not these: {', '.join(fell)}."
+        stood += ": it finds nothing where there is nothing, and hardly moves when the data are disturbed"
+    else:
+        stood += f", but not these: {', '.join(fell)}"
+    return f"{stood}. These attempts test arithmetic and standard errors; none of them can detect confounding."

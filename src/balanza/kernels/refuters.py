@@ -67,8 +67,8 @@ def placebo_treatment(moments: Moments, index: int, paths: np.ndarray, orders: n
 def dummy_outcome(moments: Moments, index: int, signs: np.ndarray) -> Draws:
     """Estimates of a treatment where the outcome is what all else explains, and noise.
 
-    The noise is what all else leaves of the outcome, with the sign of whole clusters drawn at random, so that its size
-    by cluster and its persistence in time are kept and its link with the treatment is cut.
+    The noise is the residual of the whole fit, so that no effect is in it, with the sign of whole clusters drawn at
+    random: its size by cluster and its persistence in time are kept, and its link with the treatment is cut.
 
     Parameters
     ----------
@@ -80,8 +80,7 @@ def dummy_outcome(moments: Moments, index: int, signs: np.ndarray) -> Draws:
     """
     others = np.delete(np.arange(moments.gram.shape[1]), index)
     total = inverse(moments.gram.sum(axis=0)[np.ix_(others, others)])
-    null = total @ moments.gradient[:, others].sum(axis=0)
-    noise = moments.gradient - moments.gram[:, :, others] @ null
+    noise = moments.residual
     net = np.zeros(moments.gram.shape[1])
     net[index] = 1.0
     net[others] = -total @ moments.gram.sum(axis=0)[others, index]
