@@ -21,6 +21,9 @@ Scale = Literal["level", "log"]
 RowKind = Literal["event_time", "group_time", "calendar", "dose", "group"]
 Triple = tuple[float, float, float]
 
+NEGATIVE_CONTROL = "negative_control"
+"""The family of outcomes that a treatment cannot change; they reach the panel, NaN where they are not measured."""
+
 ROW_COLUMNS = (
     "kind",
     "group",

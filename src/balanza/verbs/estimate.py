@@ -18,7 +18,7 @@ from balanza.errors import BalanzaError, Unsupported
 from balanza.graph.use import with_graph
 from balanza.preparation import read_panel
 from balanza.provenance import code_digest, derive_seed
-from balanza.registry import Entry, find, reason_against, require_options
+from balanza.registry import Entry, find, reason_against, require_known
 from balanza.results import file_names, write_estimate, write_no_estimate
 
 
@@ -63,7 +63,7 @@ def run(
     """
     study, assumptions = with_graph(load_study(study_file, level), study_file, identification)
     entry = find("estimators", estimator)
-    require_options(study, str(study_file))
+    require_known(study, str(study_file))
     panel = read_panel(study_file, study, rows)
     job_seed = derive_seed(seed, study.name, estimator)
     meta: dict[str, Any] = {
