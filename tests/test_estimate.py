@@ -187,3 +187,13 @@ def test_rows_dropped_on_request_are_said_with_the_estimate(tmp_path: Path) -> N
     assert estimate.run(study, "poisson", tmp_path / "out") == "ran"
     written = json.loads((tmp_path / "out" / "poisson.json").read_text())
     assert "1 rows are left out: deaths missing" in written["warnings"]
+
+
+def test_units_first_treated_after_the_panel_are_said_with_the_estimate(tmp_path: Path) -> None:
+    study = write_study(tmp_path)
+    table = pd.read_csv(tmp_path / "toy.csv")
+    table.loc[table["place"].isin(["p00", "p01"]), "first"] = 2031
+    table.to_csv(tmp_path / "toy.csv", index=False)
+    assert estimate.run(study, "poisson", tmp_path / "out") == "ran"
+    said = json.loads((tmp_path / "out" / "poisson.json").read_text())["warnings"]
+    assert any(text.startswith("2 of 20 units have a first treated period after the last one, 2015") for text in said)

@@ -88,7 +88,7 @@ def run(
     meta["seconds"] = round(time.perf_counter() - started, 3)
     lost = tuple(f"{n:,} rows are left out: {why}" for why, n in panel.dropped.items() if why != "outside the window")
     for name, stem in file_names(estimator, study).items():
-        write_estimate(out, stem, replace(found[name], warnings=(*found[name].warnings, *lost)), meta)
+        write_estimate(out, stem, replace(found[name], warnings=(*found[name].warnings, *lost, *panel.warnings)), meta)
     return "ran"
 
 
