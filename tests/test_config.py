@@ -104,11 +104,31 @@ def test_a_study_is_called_like_its_file(tmp_path: Path) -> None:
 
 
 def test_options_are_held_to_what_estimators_and_checks_have(tmp_path: Path) -> None:
-    require_known(load_study(write(tmp_path, options={"callaway_santanna": {"control": "never"}})))
-    with pytest.raises(ConfigError, match=r"study toy: options for 'callaway', .* Did you mean 'callaway_santanna'\?"):
-        require_known(load_study(write(tmp_path, options={"callaway": {"control": "never"}})))
-    with pytest.raises(ConfigError, match=r"study toy: twfe has no option 'draw'. Legal: draws"):
-        require_known(load_study(write(tmp_path, options={"twfe": {"draw": 9}})))
+    require_known(load_study(write(tmp_path, options={"callaway_santanna": {"control": "never"}})), "toy.yaml")
+    with pytest.raises(ConfigError, match=r"toy.yaml: options for 'callaway', .* Did you mean 'callaway_santanna'\?"):
+        require_known(load_study(write(tmp_path, options={"callaway": {"control": "never"}})), "toy.yaml")
+    with pytest.raises(ConfigError, match=r"toy.yaml: twfe has no option 'draw'. Legal: draws"):
+        require_known(load_study(write(tmp_path, options={"twfe": {"draw": 9}})), "toy.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"headline": "callaway"}, r"headline: 'callaway' is not registered\. Did you mean 'callaway_santanna'\?"),
+        ({"headline": "poisson"}, r"headline: poisson takes poisson outcomes, not gaussian\. Choose"),
+        ({"headline": "twfe", "estimators": ["imputation"]}, "headline: 'twfe' is not among the study's `estimators`"),
+        ({"estimators": ["twef"]}, r"estimators: 'twef' is not registered\. Did you mean 'twfe'\? Registered: "),
+        ({"checks": ["randomisation"]}, r"checks: 'randomisation' is not registered\. Did you mean 'randomization'\?"),
+    ],
+)
+def test_what_a_study_names_is_registered_and_can_run(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"toy\.yaml, {message}"):
+        require_known(load_study(write(tmp_path, **changes)), "toy.yaml")
+
+
+def test_a_study_may_have_no_headline_or_one_that_it_lists(tmp_path: Path) -> None:
+    for changes in ({}, {"headline": "twfe"}, {"headline": "twfe", "estimators": ["twfe"]}):
+        require_known(load_study(write(tmp_path, **changes)), "toy.yaml")
 
 
 def test_unknown_config_key_is_refused_with_the_nearest_legal_key() -> None:
@@ -128,6 +148,10 @@ def test_unknown_config_key_is_refused_with_the_nearest_legal_key() -> None:
         ({"overrides": {"x": "because"}}, "`overrides` names 'x', which `covariates` does not list"),
         ({"covariates": ["x"], "overrides": {"x": " "}}, "gives no reason for 'x'"),
         ({"event_bins": 0}, "event_bins"),
+        ({"outcome": {"column": "y", "exposure": "n"}}, "outcome: `exposure` goes with `family: poisson`"),
+        ({"rows": "state_month"}, "give either `panel`, .* or `rows`"),
+        ({"families": {"negative-controls": ["x"]}}, r"'negative-controls'\. Did you mean 'negative_control'\?"),
+        ({"families": {"Negative_control": ["x"]}}, r"'Negative_control'\. Did you mean 'negative_control'\?"),
         ({"name": "../evil"}, "name"),
     ],
 )
@@ -154,6 +178,32 @@ def test_missing_file_and_broken_yaml_are_named(tmp_path: Path) -> None:
     broken.write_text("a: [1,")
     with pytest.raises(ConfigError, match=r"broken\.yaml: not readable as YAML"):
         load_study(broken)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("cluster: state", r"toy\.yaml: the key 'cluster' stands twice, in lines 1 and \d+\. Keep one of them"),
+        ("variants: {a: 1, a: 2}", r"the key 'a' stands twice"),
+        ("variants: {01: 1, 1: 2}", r"the key 1 stands twice"),
+    ],
+)
+def test_a_doubled_key_is_refused(tmp_path: Path, line: str, message: str) -> None:
+    path = write(tmp_path)
+    path.write_text(f"{path.read_text()}{line}\n")
+    with pytest.raises(ConfigError, match=message):
+        load_study(path)
+
+
+def test_a_merged_key_is_not_a_doubled_one(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_text(f"{path.read_text()}variants: {{a: &a {{x: 1, y: 1}}, b: {{<<: *a, x: 2}}}}\n")
+    assert load_study(path).variants["b"] == {"x": 2, "y": 1}
+
+
+def test_other_families_bear_any_name(tmp_path: Path) -> None:
+    families = {"negative_control": ["x"], "lethal": ["y"], "positive_control": ["z"]}
+    assert set(load_study(write(tmp_path, families=families)).families) == set(families)
 
 
 def test_no_code_runs_from_yaml(tmp_path: Path) -> None:

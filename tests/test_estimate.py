@@ -16,7 +16,7 @@ from balanza.contract import ROW_COLUMNS, EstimatorSpec
 from balanza.errors import ConfigError
 from balanza.registry import Entry, Registry
 from balanza.results import KEYS, read_estimate
-from balanza.verbs import estimate
+from balanza.verbs import check, estimate
 
 STUDY = {
     "name": "toy",
@@ -140,10 +140,20 @@ def test_an_unknown_option_is_refused_with_the_legal_ones(tmp_path: Path) -> Non
         estimate.run(study, "callaway_santanna", tmp_path / "out")
 
 
+def test_a_headline_that_cannot_run_is_refused_by_hand_too(tmp_path: Path) -> None:
+    study = write_study(tmp_path, headline="switchers", estimators=["poisson"])
+    message = r"toy\.yaml, headline: 'switchers' is not among the study's `estimators`"
+    with pytest.raises(ConfigError, match=message):
+        estimate.run(study, "poisson", tmp_path / "out")
+    with pytest.raises(ConfigError, match=message):
+        check.run(study, "randomization", tmp_path / "out", tmp_path / "checks")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--estimator", "ols"], "ols: is not registered. Registered: "),
+        (["--estimator", "poisson", "--level", "95"], "--level 95: level: Input should be less than 1."),
         (["--estimator", "poisson", "--rows", "absent.parquet"], ""),
     ],
 )
@@ -177,3 +187,13 @@ def test_rows_dropped_on_request_are_said_with_the_estimate(tmp_path: Path) -> N
     assert estimate.run(study, "poisson", tmp_path / "out") == "ran"
     written = json.loads((tmp_path / "out" / "poisson.json").read_text())
     assert "1 rows are left out: deaths missing" in written["warnings"]
+
+
+def test_units_first_treated_after_the_panel_are_said_with_the_estimate(tmp_path: Path) -> None:
+    study = write_study(tmp_path)
+    table = pd.read_csv(tmp_path / "toy.csv")
+    table.loc[table["place"].isin(["p00", "p01"]), "first"] = 2031
+    table.to_csv(tmp_path / "toy.csv", index=False)
+    assert estimate.run(study, "poisson", tmp_path / "out") == "ran"
+    said = json.loads((tmp_path / "out" / "poisson.json").read_text())["warnings"]
+    assert any(text.startswith("2 of 20 units have a first treated period after the last one, 2015") for text in said)

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from balanza.cohorts import NEVER
 from balanza.contract import Outcome, Panel, Study, Treatment
 from balanza.errors import PanelError
-from balanza.preparation import NEVER, columns_of, prepare, read_table
+from balanza.preparation import columns_of, prepare, read_table
 
 
 def study(treatment: Treatment | None = None, **changes: object) -> Study:
@@ -112,16 +113,27 @@ def spoil(column: str, value: object, row: int = 5) -> pd.DataFrame:
         (pd.concat([table(), table().iloc[[3]]]), r"unit b has two rows in period 2019-04 \(1 rows too many"),
         (
             spoil("deaths", np.nan),
-            r"column deaths: the value is missing in 1 row\(s\), first at place a, month 2019-02",
+            r"column deaths: the outcome is missing, in 1 row, first at row 6, unit a, period 2019-02\. Fill it",
         ),
-        (spoil("deaths", np.inf), "column deaths: the value is infinite"),
-        (spoil("deaths", -1), "column deaths: the value is negative"),
-        (spoil("deaths", "many"), "column deaths: holds values that are not numbers"),
-        (spoil("people", 0), "column people: the value is not positive"),
-        (spoil("region", "east"), "a unit lies in two clusters"),
-        (spoil("first", pd.Timestamp("2019-02-01")), "unit a has more than one first treated period"),
-        (spoil("place", None), r"column place: the value is missing in 1 row\(s\), first at place None, .* \(row 6\)"),
-        (spoil("month", pd.NaT), "the period is missing in row 6"),
+        (spoil("deaths", np.inf), r"column deaths: the outcome inf is infinite, .* Correct the source"),
+        (spoil("deaths", -1), r"column deaths: the outcome -1 is negative, .* A count is 0 or more"),
+        (
+            spoil("deaths", "1,204"),
+            r"column deaths: the outcome '1,204' is not a number, .*row 6.* thousands separators",
+        ),
+        (spoil("people", 0), r"column people: the exposure 0 is not positive, .* Nothing is at risk"),
+        (spoil("people", -3.5), r"column people: the exposure -3\.5 is not positive"),
+        (
+            spoil("region", "east"),
+            r"unit a lies in two clusters, west and east \(the second first at row 6, unit a, period 2019-02\)",
+        ),
+        (
+            spoil("first", pd.Timestamp("2019-02-01")),
+            "unit a has more than one first treated period, another one first at row 6, unit a, period 2019-02",
+        ),
+        (spoil("first", "2019/02"), r"column first: '2019/02' is not a period, at row 6, .* Write dates as 2019-07"),
+        (spoil("place", None), r"column place: the unit is missing, in 1 row, first at row 6, unit None"),
+        (spoil("month", pd.NaT), "the period is missing at row 6, unit a"),
         (table()[table()["month"] != "2019-03-01"], "no unit has a row in 2019-03, inside the panel's span"),
     ],
 )
@@ -131,7 +143,7 @@ def test_bad_tables_are_refused_with_place_and_cure(frame: pd.DataFrame, message
 
 
 def test_an_error_names_the_row_of_the_whole_table_and_not_of_the_window() -> None:
-    with pytest.raises(PanelError, match=r"first at place a, month 2019-02-01 00:00:00, deaths nan \(row 6\)"):
+    with pytest.raises(PanelError, match=r"first at row 6, unit a, period 2019-02\."):
         prepare(study(window=("2019-02", "2019-03")), spoil("deaths", np.nan))
 
 
@@ -186,7 +198,7 @@ def test_moderators_and_instruments_are_passed_on() -> None:
     frame = prepare(asked, given).frame
     assert columns_of(asked)[-3:] == ["wealth", "size", "base"]
     assert frame["size"].sum() == sum(range(12)) and frame["base"].sum() == sum(range(12, 24))
-    with pytest.raises(PanelError, match="column size: the value is missing"):
+    with pytest.raises(PanelError, match="column size: the moderator is missing"):
         prepare(asked, given.assign(size=np.nan))
     gaps = given.assign(base=given["base"].where(given["base"] != 14))
     assert prepare(study(**{**vars(asked), "missing": "drop"}), gaps).dropped == {"base missing": 1}
@@ -201,7 +213,9 @@ def test_a_single_period_is_a_cross_section() -> None:
 
 def test_cohorts_in_years_on_a_monthly_panel_are_refused() -> None:
     frame = table().assign(first=2019)
-    with pytest.raises(PanelError, match="column first: holds numbers, and the periods are dates"):
+    with pytest.raises(
+        PanelError, match="column first: the first treated period 2019 is a number although the periods are dates"
+    ):
         prepare(study(), frame)
 
 
@@ -225,3 +239,97 @@ def test_codes_in_a_csv_keep_their_leading_zero(tmp_path: Path) -> None:
     table = read_table(path)
     assert table["cvegeo"].tolist() == ["01001", "20570"]
     assert table["deaths"].tolist() == [0, 7]
+
+
+def test_a_csv_with_other_separators_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("place;year;deaths\na;2019;1,5\n")
+    with pytest.raises(PanelError, match=r"mine\.csv: is separated by semicolons\. Save it as csv with commas"):
+        read_table(path, ["place"])
+
+
+@pytest.mark.parametrize("form", ["%Y-%m", "%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M"])
+def test_dates_as_text_have_the_year_first(form: str) -> None:
+    written = table().assign(month=table()["month"].dt.strftime(form))
+    assert list(prepare(study(), written).period_labels) == ["2019-01", "2019-02", "2019-03", "2019-04"]
+
+
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%b %Y", "%Y", "%Y/%m", "%Y%m%d"])
+def test_dates_in_another_order_are_refused_with_their_line(form: str) -> None:
+    written = table().assign(month=table()["month"].dt.strftime(form))
+    first = table()["month"].dt.strftime(form)[0]
+    message = rf"^mine\.csv, column month: '{first}' is not a period, at line 2, unit b, .* Write dates as 2019-07"
+    with pytest.raises(PanelError, match=message):
+        prepare(study(), written, "mine.csv", 2)
+    with pytest.raises(PanelError, match=r"column month: '2019-13' is not a period, at row 6"):
+        prepare(study(), spoil("month", "2019-13").astype({"month": str}))
+
+
+def test_dates_of_the_study_file_have_the_year_first() -> None:
+    for window in (("01/02/2019", "2019-03"), (2019, "2019-03")):
+        with pytest.raises(PanelError, match=r"is not a period\. Write a month such as 2019-07"):
+            prepare(study(window=window), table())
+
+
+def waves(**first: object) -> pd.DataFrame:
+    """Three units over waves 1 to 4, with a column of first treated periods."""
+    frame = table()
+    frame["month"] = frame["month"].dt.month
+    return frame.assign(first=frame["place"].map(first))
+
+
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        (
+            {"a": 3, "b": -1, "c": 0},
+            r"the first treated period -1 is negative, in 4 rows, .* Leave never treated units",
+        ),
+        ({"a": "2004-07", "b": "", "c": "0"}, r"first treated period '2004-07' is not a whole number, as the periods"),
+        ({"a": 2.5, "b": 0, "c": 0}, r"the first treated period 2\.5 is not a whole number"),
+        ({"a": np.inf, "b": 0, "c": 0}, r"the first treated period inf is not a whole number"),
+    ],
+)
+def test_a_first_treated_period_that_cannot_be_is_refused(first: dict[str, object], message: str) -> None:
+    with pytest.raises(PanelError, match=rf"column first: .*{message}"):
+        prepare(study(), waves(**first))
+
+
+def test_text_of_whole_numbers_and_blanks_are_first_treated_periods() -> None:
+    assert list(prepare(study(), waves(a="3", b="", c="0")).by_unit("g_treatment")) == [2, NEVER, NEVER]
+    dates = table().assign(first=table()["place"].map({"a": "2019-03", "b": "0", "c": " "}))
+    assert list(prepare(study(), dates).by_unit("g_treatment")) == [2, NEVER, NEVER]
+
+
+def test_in_a_mapping_nothing_and_zero_are_never_and_negative_is_refused() -> None:
+    mapped = Treatment("jump", "binary", first_treated={"a": 0, "b": None, "c": 2})
+    assert list(prepare(study(mapped), waves()).by_unit("g_jump")) == [NEVER, NEVER, 1]
+    for bad in (-2, 2.5, "2019-02"):
+        with pytest.raises(PanelError, match="first_treated of jump"):
+            prepare(study(Treatment("jump", "binary", first_treated={"a": bad})), waves())
+
+
+def test_treatment_after_the_last_period_is_said_with_its_count() -> None:
+    said = prepare(study(), waves(a=2004, b=2004, c=3)).warnings
+    assert said == (
+        "2 of 3 units have a first treated period after the last one, 4, and count as treated after the window"
+        " (treatment)",
+    )
+    assert prepare(study(), waves(a=2, b=0, c=4)).warnings == ()
+
+
+@pytest.mark.parametrize(("dose", "use"), [("mean_post", "are taken as 0"), ("current", "stay as they are")])
+def test_doses_before_the_start_are_said_with_their_count(dose: str, use: str) -> None:
+    asked = study(Treatment("guard", "dose", column="dose", start="2019-03", dose=dose))
+    assert prepare(asked, table()).warnings == ()
+    early = table().assign(dose=lambda frame: frame["dose"].where(frame["month"] != "2019-02-01", 5.0))
+    assert prepare(asked, early.sample(frac=1, random_state=2)).warnings == (
+        f"3 rows have a dose above 0 before the start, 2019-03; these doses {use} (guard)",
+    )
+
+
+def test_a_treatment_that_is_neither_on_nor_off_is_refused_with_its_line() -> None:
+    asked = study(Treatment("guard", "reversible", column="dose"))
+    message = r"column dose: the treatment 20\.0 is neither 0 nor 1, in 6 rows, first at line 4, unit b, period 2019-03"
+    with pytest.raises(PanelError, match=message):
+        prepare(asked, table(), "mine.csv", 2)

@@ -13,13 +13,21 @@ from balanza.told import wrote
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
+
+def _legal_level(level: float) -> float:
+    """The rule of config/config.yaml, at the command line too."""
+    from balanza.config import load_config
+
+    return load_config({"level": level}, f"--level {level:g}").level
+
+
 StudyFile = Annotated[Path, typer.Option("--study", help="A study file.")]
 GraphFile = Annotated[Path, typer.Option("--graph", help="A causal graph, DOT.")]
 Out = Annotated[Path, typer.Option("--out", help="Where the result goes.")]
 Rows = Annotated[Path | None, typer.Option("--rows", help="The study's rows, unless it has its own panel.")]
 World = Annotated[str, typer.Option(help="Name of the world, for the record.")]
 Seed = Annotated[int, typer.Option(help="Seed of the run.")]
-Level = Annotated[float, typer.Option(help="Confidence level.")]
+Level = Annotated[float, typer.Option(help="Confidence level, between 0.5 and 1.", callback=_legal_level)]
 Draws = Annotated[int, typer.Option(help="Draws of randomization and bootstrap.")]
 Name = Annotated[str, typer.Argument(help="Small letters, digits, underscores.")]
 Identification = Annotated[Path | None, typer.Option(help="What `identify` wrote on the study's graph.")]

@@ -7,18 +7,18 @@ comes before, it is the value in the first period.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
 from balanza import periods
+from balanza.cells import Rows
+from balanza.cohorts import first_periods
 from balanza.contract import Study
 from balanza.errors import PanelError
 
 
 def baseline_values(
-    study: Study, table: pd.DataFrame, time: np.ndarray, inside: np.ndarray, monthly: bool, where: str
+    study: Study, rows: Rows, time: np.ndarray, inside: np.ndarray, monthly: bool
 ) -> dict[str, np.ndarray]:
     """Each baseline covariate of a study by row, the same in all rows of a unit.
 
@@ -26,16 +26,14 @@ def baseline_values(
     ----------
     study : Study
         `baseline` names the columns.
-    table : DataFrame
-        One row per unit and period.
+    rows : Rows
+        The whole table.
     time : ndarray of int, shape (n_rows,)
         Ordinals of the periods.
     inside : ndarray of bool, shape (n_rows,)
         Rows in the study's window.
     monthly : bool
         Whether ordinals count months.
-    where : str
-        The table's name, for errors.
 
     Returns
     -------
@@ -49,19 +47,13 @@ def baseline_values(
     """
     if not study.baseline or not inside.any():
         return {}
-    first, end = _span(study, table, time, inside, monthly, where)
+    first, end = _span(study, rows, time, inside, monthly)
     before = inside & (time >= first) & (time < end)
-    unit = table[study.unit].astype(str)
+    unit = rows.frame[study.unit].astype(str)
     found = {}
     for column in study.baseline:
-        spot = f"{where}, column {column}"
-        try:
-            values = table.loc[before, column].astype(float)
-        except (TypeError, ValueError):
-            raise PanelError("holds values that are not numbers", where=spot, cure="Encode it as numbers") from None
-        if np.isinf(values).any():
-            raise PanelError("holds an infinite value before treatment", where=spot, cure="Mend the source")
-        mean = values.groupby(unit[before]).mean()
+        values = pd.Series(rows.only(before).numbers(column, "covariate", gaps=True))
+        mean = values.groupby(unit[before].to_numpy()).mean()
         found[column] = unit.map(mean).to_numpy(float)
         lost = sorted(set(unit[inside & ~np.isfinite(found[column])]))
         if lost and study.missing == "refuse":
@@ -69,18 +61,16 @@ def baseline_values(
             first_label, last_label = periods.labels(np.array([first, end - 1]), monthly)
             raise PanelError(
                 f"unit {shown} has no value from {first_label} to {last_label}, before treatment",
-                where=spot,
+                where=rows.spot(column),
                 cure="Fill it from the source, or set `missing: drop` to leave such units out",
             )
     return found
 
 
-def _span(
-    study: Study, table: pd.DataFrame, time: np.ndarray, inside: np.ndarray, monthly: bool, where: str
-) -> tuple[int, int]:
+def _span(study: Study, rows: Rows, time: np.ndarray, inside: np.ndarray, monthly: bool) -> tuple[int, int]:
     """The first period of the baseline, and the one after its last."""
     opening = int(time[inside].min())
-    starts = [start for start in _starts(study, table, inside, monthly, where) if start > opening]
+    starts = [start for start in _starts(study, rows.only(inside), monthly) if start > opening]
     if not starts:
         return opening, opening + 1
     known = np.unique(time[inside & (time < min(starts))])
@@ -88,18 +78,13 @@ def _span(
     return max(opening, min(starts) - year), min(starts)
 
 
-def _starts(study: Study, table: pd.DataFrame, inside: np.ndarray, monthly: bool, where: str) -> list[int]:
+def _starts(study: Study, rows: Rows, monthly: bool) -> list[int]:
     """When the treatments of a study begin, as ordinals."""
-    found = []
+    found: list[int] = []
     for treatment in study.treatments:
-        given = treatment.first_treated
         if treatment.start is not None:
-            found.append(periods.ordinal(treatment.start, monthly, f"{where}, start of {treatment.name}"))
-        elif isinstance(given, Mapping):
-            found += [periods.ordinal(value, monthly, f"{where}, {treatment.name}") for value in given.values()]
-        elif given is not None:
-            values = table.loc[inside, given]
-            never = values.isna() | ((values == 0) if values.dtype.kind in "iuf" else (values.astype(str) == ""))
-            treated = values[~never].reset_index(drop=True)
-            found += periods.ordinals(treated, f"{where}, column {given}").tolist() if len(treated) else []
+            found.append(periods.ordinal(treatment.start, monthly, f"{rows.where}, start of {treatment.name}"))
+        elif treatment.first_treated is not None:
+            first = first_periods(rows, treatment, monthly)
+            found += [int(value) for value in np.unique(first[~np.isnan(first)])]
     return found

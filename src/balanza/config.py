@@ -6,13 +6,14 @@ An unknown key is refused with the nearest legal one and the file that it stands
 from __future__ import annotations
 
 import difflib
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from balanza.contract import Outcome, Study, Treatment
+from balanza.contract import NEGATIVE_CONTROL, Outcome, Study, Treatment
 from balanza.errors import ConfigError
 from balanza.provenance import file_digest
 
@@ -78,6 +79,8 @@ class _Outcome(_Strict):
     def _logarithms_are_no_counts(self) -> _Outcome:
         if self.log and self.family == "poisson":
             raise ValueError("`log: true` is for a gaussian outcome in logarithms; a Poisson outcome is a count")
+        if self.exposure is not None and self.family != "poisson":
+            raise ValueError("`exposure` goes with `family: poisson`; take it out, or divide the column by it yourself")
         return self
 
 
@@ -141,6 +144,20 @@ class StudyFile(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _one_way_to_name_rows(self) -> StudyFile:
+        if self.panel is not None and "rows" in self.model_fields_set:
+            raise ValueError("give either `panel`, a table of your own, or `rows`, those of the world's panels")
+        return self
+
+    @model_validator(mode="after")
+    def _the_reserved_family_is_spelt_right(self) -> StudyFile:
+        for name in self.families:
+            plain = name.lower().replace("-", "_")
+            if name != NEGATIVE_CONTROL and difflib.get_close_matches(plain, [NEGATIVE_CONTROL], cutoff=0.8):
+                raise ValueError(f"`families` names {name!r}. Did you mean {NEGATIVE_CONTROL!r}?")
+        return self
+
+    @model_validator(mode="after")
     def _overrides_are_of_covariates(self) -> StudyFile:
         named = [] if self.covariates == "graph" else self.covariates
         for column, words in self.overrides.items():
@@ -151,16 +168,37 @@ class StudyFile(_Strict):
         return self
 
 
+class _DoubledKey(yaml.YAMLError):
+    """One key twice in a mapping."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Data only, and refuses a doubled key, of which YAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: dict[Any, int] = {}
+        for key_node in (key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"):
+            key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
+            if not isinstance(key, Hashable):
+                continue  # refused below
+            if key in seen:
+                raise _DoubledKey(f"the key {key!r} stands twice, in lines {seen[key]} and {line}")
+            seen[key] = line
+        return super().construct_mapping(node, deep)
+
+
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """Read a mapping from a YAML file, as data only.
 
     Raises
     ------
     ConfigError
-        If the file is missing, is not YAML, or holds something other than a mapping.
+        If the file is missing, is not YAML, has a key twice, or holds something other than a mapping.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text("utf-8"))
+        content = _Loader(Path(path).read_text("utf-8")).get_single_data()
+    except _DoubledKey as error:
+        raise ConfigError(str(error), where=str(path), cure="Keep one of them") from None
     except FileNotFoundError:
         raise ConfigError("there is no such file", where=str(path), cure="Check the path") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

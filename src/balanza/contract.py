@@ -21,6 +21,9 @@ Scale = Literal["level", "log"]
 RowKind = Literal["event_time", "group_time", "calendar", "dose", "group"]
 Triple = tuple[float, float, float]
 
+NEGATIVE_CONTROL = "negative_control"
+"""The family of outcomes that a treatment cannot change; they reach the panel, NaN where they are not measured."""
+
 ROW_COLUMNS = (
     "kind",
     "group",
@@ -135,7 +138,8 @@ class Panel:
     A panel with a single period is a cross-section.
     `start` gives, per dose treatment with a start, the code of the first period with a dose.
     `periods_per_year` is 12 for months, 1 for years, and None where periods are neither (survey waves): then nothing is
-    stated by the year. `dropped` counts rows left out on the way, by reason.
+    stated by the year. `dropped` counts rows left out on the way, by reason; `warnings` are sentences, said with each
+    estimate, on what is legal in the rows and looks wrong.
     """
 
     frame: pd.DataFrame
@@ -145,6 +149,7 @@ class Panel:
     start: Mapping[str, int] = field(default_factory=dict)
     periods_per_year: float | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     digest: str = ""
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,11 @@ import pandas as pd
 from balanza.errors import PanelError
 
 FIRST_YEAR, LAST_YEAR = 1000, 2999
+ISO = r"\d{4}-\d{2}(?:-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?)?"
+
+
+def _row(position: int) -> str:
+    return f"row {position + 1}"
 
 
 def is_monthly(values: pd.Series) -> bool:
@@ -17,15 +24,17 @@ def is_monthly(values: pd.Series) -> bool:
     return bool(pd.api.types.is_datetime64_any_dtype(values))
 
 
-def ordinals(values: pd.Series, where: str) -> np.ndarray:
+def ordinals(values: pd.Series, where: str, place: Callable[[int], str] = _row) -> np.ndarray:
     """Periods on a scale where consecutive periods differ by 1 (months since year 0, or the numbers themselves).
 
     Parameters
     ----------
     values : Series
-        Month starts as dates, or whole numbers (years, waves).
+        Dates, as such or as text (2019-07, 2019-07-01, with or without a time of day), or whole numbers (years, waves).
     where : str
         File and column, for the error.
+    place : callable, optional
+        The words for a position in `values`, for the error.
 
     Returns
     -------
@@ -34,25 +43,38 @@ def ordinals(values: pd.Series, where: str) -> np.ndarray:
     Raises
     ------
     PanelError
-        If a value is missing or is neither a date nor a whole number.
+        If a value is missing or is neither a date with the year first nor a whole number.
     """
-    if values.isna().any():
-        row = int(np.flatnonzero(values.isna())[0])
-        raise PanelError(f"the period is missing in row {row + 1}", where=where, cure="Fill it or drop the row")
+    gone = values.isna().to_numpy(bool)
+    if gone.any():
+        raise PanelError(f"the period is missing at {place(_first(gone))}", where=where, cure="Fill it or drop the row")
     if is_monthly(values):
         return np.asarray(values.dt.year * 12 + values.dt.month - 1, dtype=np.int64)
     if not pd.api.types.is_numeric_dtype(values):
-        parsed = pd.to_datetime(values, format="mixed", errors="coerce")
-        if parsed.isna().any():
-            bad = values[parsed.isna()].iloc[0]
-            raise PanelError(
-                f"{bad!r} is not a period", where=where, cure="Use dates such as 2019-07, or whole numbers"
-            )
-        return ordinals(parsed, where)
+        return ordinals(_dates(values, where, place), where, place)
     numbers = values.to_numpy(float)
-    if not np.all(np.isfinite(numbers)) or np.any(numbers != np.round(numbers)):
-        raise PanelError("periods must be whole numbers or dates", where=where, cure="Round them, or give dates")
+    bad = ~(np.isfinite(numbers) & (numbers == np.round(numbers)))
+    if bad.any():
+        at = _first(bad)
+        problem = f"the period {numbers[at]} is not a whole number, at {place(at)}"
+        raise PanelError(problem, where=where, cure="Round it, or give dates")
     return numbers.astype(np.int64)
+
+
+def _dates(values: pd.Series, where: str, place: Callable[[int], str]) -> pd.Series:
+    """Text with the year first as dates. In another order a day may pass for a month, so that it is refused."""
+    text = values.astype(str).str.strip()
+    dates = pd.to_datetime(text.where(text.str.fullmatch(ISO)), format="ISO8601", errors="coerce")
+    bad = dates.isna().to_numpy()
+    if bad.any():
+        at = _first(bad)
+        problem = f"{str(values.iloc[at])!r} is not a period, at {place(at)}"
+        raise PanelError(problem, where=where, cure="Write dates as 2019-07, or years as numbers")
+    return dates
+
+
+def _first(which: np.ndarray) -> int:
+    return int(np.flatnonzero(which)[0])
 
 
 def ordinal(value: Any, monthly: bool, where: str) -> int:
@@ -64,13 +86,23 @@ def ordinal(value: Any, monthly: bool, where: str) -> int:
         If the value is no period of the panel's kind.
     """
     try:
-        if not monthly:
+        if not monthly and float(value) == int(value):
             return int(value)
-        date = pd.Timestamp(str(value))
-        return int(date.year * 12 + date.month - 1)
-    except ValueError:
-        wanted = "a month such as 2019-07" if monthly else "a whole number such as 2019"
-        raise PanelError(f"{value!r} is not a period", where=where, cure=f"Write {wanted}") from None
+        if monthly and re.fullmatch(ISO, str(value)):
+            date = pd.Timestamp(str(value))
+            return int(date.year * 12 + date.month - 1)
+    except (TypeError, ValueError, OverflowError):
+        pass  # refused as what else is no period
+    wanted = "a month such as 2019-07" if monthly else "a whole number such as 2019"
+    raise PanelError(f"{value!r} is not a period", where=where, cure=f"Write {wanted}")
+
+
+def shown(value: Any) -> str:
+    """A period as it stands in a table, readable: a date as its month."""
+    if isinstance(value, (pd.Timestamp, np.datetime64)):
+        return f"{pd.Timestamp(value):%Y-%m}"
+    text = str(value)
+    return text[:7] if re.fullmatch(ISO, text) else text
 
 
 def labels(codes: np.ndarray, monthly: bool) -> np.ndarray:

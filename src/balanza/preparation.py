@@ -6,21 +6,19 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from balanza import periods
 from balanza.baseline import baseline_values
+from balanza.cells import Rows, changes_within
+from balanza.cohorts import NEVER, Axis, cohort_codes
 from balanza.config import load_study_file
-from balanza.contract import Panel, Study, Treatment
+from balanza.contract import NEGATIVE_CONTROL, Panel, Study, Treatment
 from balanza.errors import PanelError
 from balanza.provenance import text_digest
-
-NEVER = -1
-NEGATIVE_CONTROL = "negative_control"
-"""The family of outcomes that a treatment cannot change; they reach the panel, NaN where they are not measured."""
+from balanza.separators import refuse_other_separator
 
 
 def rows_file(study_file: Path, study: Study, rows: Path | None) -> Path:
@@ -58,8 +56,13 @@ def read_rows(study_file: Path, study: Study, rows: Path | None) -> pd.DataFrame
 
 def read_panel(study_file: Path, study: Study, rows: Path | None) -> Panel:
     """The canonical panel of a study; parameters as in `rows_file`, and errors name the file of the rows."""
-    where = f"{rows_file(study_file, study, rows)} for study {study.name}"
-    return prepare(study, read_rows(study_file, study, rows), where)
+    path = rows_file(study_file, study, rows)
+    return prepare(study, read_table(path), f"{path} for study {study.name}", first_line(path))
+
+
+def first_line(path: Path) -> int | None:
+    """The line of the first row in a csv, below its header; None in parquet, which has no lines."""
+    return None if path.suffix == ".parquet" else 2
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
@@ -68,13 +71,14 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     Raises
     ------
     PanelError
-        If it is missing, or is not readable as what its name says.
+        If it is missing, is separated by something else, or is not readable as what its name says.
     """
     if not path.is_file():
         raise PanelError("there is no such file", where=str(path), cure="Check the path")
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path, columns=columns)
+        refuse_other_separator(pd.read_csv(path, nrows=0).columns, str(path), PanelError)
         return _with_codes(pd.read_csv(path, usecols=columns), path)
     except (ValueError, OSError) as error:
         raise PanelError(f"cannot be read: {error}", where=str(path), cure="Give a csv in UTF-8 or parquet") from None
@@ -114,7 +118,7 @@ def negative_controls(study: Study) -> tuple[str, ...]:
     return tuple(name for name in study.families.get(NEGATIVE_CONTROL, ()) if name not in others)
 
 
-def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
+def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line: int | None = None) -> Panel:
     """Check a table against a study and put it into canonical columns.
 
     Parameters
@@ -125,6 +129,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
         One row per unit and period, with any column names.
     where : str
         The table's name, for errors.
+    first_line : int, optional
+        The line of the table's first row, where it comes from a text file, for errors.
 
     Returns
     -------
@@ -140,35 +146,37 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
         none may be, a unit in two clusters, or a first treated period that changes within a unit.
     """
     _require(table, columns_of(study), where)
+    whole = Rows(table.reset_index(drop=True), study.unit, study.period, where, first_line)
     monthly = periods.is_monthly(table[study.period]) or table[study.period].dtype.kind not in "iuf"
-    time = periods.ordinals(table[study.period], f"{where}, column {study.period}")
-    inside = _window(study, time, monthly, where)
-    baseline = baseline_values(study, table, time, inside, monthly, where)
+    time = periods.ordinals(table[study.period], whole.spot(study.period), whole.place)
+    inside = _window(study, time, monthly)
+    baseline = baseline_values(study, whole, time, inside, monthly)
     complete = _complete(study, table)
     complete |= {f"{name} before treatment": np.isnan(values) for name, values in baseline.items()}
     dropped = {"outside the window": int((~inside).sum())}
     dropped |= {f"{column} missing": int((inside & gone).sum()) for column, gone in complete.items()}
     keep = inside & ~np.logical_or.reduce([np.zeros(len(table), bool), *complete.values()])
-    rows, time = table.reset_index(drop=True)[keep], time[keep]  # the index is the row of the table, for errors
-    if rows.empty:
+    rows, time = whole.only(keep), time[keep]
+    if not keep.any():
         raise _nothing_left(study, inside, complete, where)
-    span = periods.axis(time, monthly, f"{where}, column {study.period}")
-    unit_codes, unit_labels = _codes(rows, study.unit, where)
+    span = periods.axis(time, monthly, whole.spot(study.period))
+    unit_codes, unit_labels = rows.codes(study.unit, "unit")
     frame = pd.DataFrame({"unit": unit_codes, "period": np.searchsorted(span, time)})
-    _no_duplicates(frame, rows.index, unit_labels, periods.labels(span, monthly), where)
-    frame["outcome"] = _numbers(rows, study.outcome.column, where, at_least=_floor(study))
+    _no_duplicates(frame, rows, unit_labels, periods.labels(span, monthly))
+    frame["outcome"] = rows.numbers(study.outcome.column, "outcome", at_least=_floor(study))
     if study.outcome.exposure:
-        frame["exposure"] = _numbers(rows, study.outcome.exposure, where, above=0.0)
+        frame["exposure"] = rows.numbers(study.outcome.exposure, "exposure", above=0.0)
     if study.weights:
-        frame["weight"] = _numbers(rows, study.weights, where, above=0.0)
-    frame["cluster"], cluster_labels = _clusters(rows, study.cluster, unit_codes, where)
+        frame["weight"] = rows.numbers(study.weights, "weight", above=0.0)
+    frame["cluster"], cluster_labels = _clusters(rows, study.cluster, unit_codes)
     for name in _passed_on(study):
-        frame[name] = baseline[name][keep] if name in baseline else _numbers(rows, name, where)
+        frame[name] = baseline[name][keep] if name in baseline else rows.numbers(name, _role(study, name))
     start: dict[str, int] = {}
     for treatment in study.treatments:
-        start.update(_add_treatment(frame, rows, treatment, _Axis(span, monthly), unit_labels, where))
+        start.update(_add_treatment(frame, rows, treatment, Axis(span, monthly), unit_labels))
     for name in negative_controls(study):
-        frame[name] = _numbers(rows, name, where, gaps=True)
+        frame[name] = rows.numbers(name, "negative control", gaps=True)
+    odd = _oddities(study, frame, rows, start, periods.labels(span, monthly))
     frame = frame.sort_values(["unit", "period"], ignore_index=True)
     return Panel(
         frame=frame,
@@ -178,6 +186,7 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel") -> Panel:
         start=start,
         periods_per_year=periods.per_year(span, monthly),
         dropped={reason: count for reason, count in dropped.items() if count},
+        warnings=odd,
         digest=panel_digest(frame, unit_labels, span),
     )
 
@@ -188,18 +197,6 @@ def panel_digest(frame: pd.DataFrame, unit_labels: np.ndarray, span: np.ndarray)
     return text_digest([*frame.columns, *map(str, unit_labels), *map(str, span), values.tobytes().hex()])
 
 
-class _Axis:
-    """The periods of a panel, and how a period of the study file is found on it."""
-
-    def __init__(self, span: np.ndarray, monthly: bool) -> None:
-        self.span, self.monthly = span, monthly
-        self.step = int(span[1] - span[0]) if len(span) > 1 else 1
-
-    def code(self, ordinal: int) -> int:
-        """The code of a period; the next one on the axis where it lies between two; may lie beyond the end."""
-        return max(0, -((int(self.span[0]) - ordinal) // self.step))
-
-
 def _require(table: pd.DataFrame, columns: list[str], where: str) -> None:
     for column in columns:
         if column not in table.columns:
@@ -208,7 +205,7 @@ def _require(table: pd.DataFrame, columns: list[str], where: str) -> None:
             raise PanelError(f"there is no column {column!r}", where=where, cure=hint)
 
 
-def _window(study: Study, time: np.ndarray, monthly: bool, where: str) -> np.ndarray:
+def _window(study: Study, time: np.ndarray, monthly: bool) -> np.ndarray:
     if study.window is None:
         return np.ones(len(time), bool)
     low, high = (periods.ordinal(value, monthly, f"study {study.name}, window") for value in study.window)
@@ -245,154 +242,105 @@ def _nothing_left(study: Study, inside: np.ndarray, complete: Mapping[str, np.nd
     return PanelError(f"{lacking} are never known together {told}", where=where, cure="Choose another window or column")
 
 
-def _codes(rows: pd.DataFrame, column: str, where: str) -> tuple[np.ndarray, np.ndarray]:
-    values = rows[column]
-    _refuse_rows(rows, values.isna().to_numpy(), "is missing", f"{where}, column {column}")
-    keys = values if values.dtype.kind in "iu" else values.astype(str)
-    labels, codes = np.unique(keys.to_numpy(), return_inverse=True)
-    return codes.astype(np.int64), labels
-
-
-def _no_duplicates(frame: pd.DataFrame, index: pd.Index, units: np.ndarray, labels: np.ndarray, where: str) -> None:
+def _no_duplicates(frame: pd.DataFrame, rows: Rows, units: np.ndarray, labels: np.ndarray) -> None:
     twice = frame.duplicated(["unit", "period"])
     if twice.any():
         row = frame[twice].iloc[0]
         same = (frame[["unit", "period"]] == row[["unit", "period"]]).all(axis=1).to_numpy()
         raise PanelError(
             f"unit {units[row['unit']]} has two rows in period {labels[row['period']]}"
-            f" ({int(twice.sum())} rows too many in all; these are rows {', '.join(map(str, index[same] + 1))})",
-            where=where,
+            f" ({int(twice.sum())} rows too many in all; these are {rows.numbered(same)})",
+            where=rows.where,
             cure="Keep one row per unit and period",
         )
 
 
-def _floor(study: Study) -> float | None:
-    return 0.0 if study.outcome.family == "poisson" else None
+def _floor(study: Study) -> float:
+    return 0.0 if study.outcome.family == "poisson" else -np.inf
 
 
-def _numbers(
-    rows: pd.DataFrame,
-    column: str,
-    where: str,
-    *,
-    at_least: float | None = None,
-    above: float | None = None,
-    gaps: bool = False,
-) -> np.ndarray:
-    """A column as floats, refused at the first value that is missing (unless gaps may be), infinite or out of range."""
-    spot = f"{where}, column {column}"
-    try:
-        values = rows[column].astype(float).to_numpy()
-    except (TypeError, ValueError):
-        raise PanelError("holds values that are not numbers", where=spot, cure="Encode it as numbers") from None
-    checks: tuple[tuple[np.ndarray, str], ...] = (
-        (np.isnan(values) & (not gaps), "is missing"),
-        (np.isinf(values), "is infinite"),
-        (values < at_least if at_least is not None else np.zeros(len(values), bool), "is negative"),
-        (values <= above if above is not None else np.zeros(len(values), bool), "is not positive"),
-    )
-    for bad, what in checks:
-        _refuse_rows(rows, bad, what, spot)
-    return values
+def _role(study: Study, column: str) -> str:
+    """What a column is that estimators see under its own name."""
+    roles = {"covariate": study.covariates, "moderator": study.moderators, "instrument": study.instruments}
+    return next((role for role, columns in roles.items() if column in columns), "value")
 
 
-def _refuse_rows(rows: pd.DataFrame, bad: np.ndarray, what: str, spot: str) -> None:
-    if bad.any():
-        first = int(np.flatnonzero(bad)[0])
+def _clusters(rows: Rows, name: str, units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    codes, labels = rows.codes(name, "cluster")
+    changed = changes_within(codes, units)
+    if changed.any():
+        row = int(np.flatnonzero(changed)[0])
+        home = labels[codes[units == units[row]][0]]
         raise PanelError(
-            f"the value {what} in {int(bad.sum())} row(s), first at {_describe(rows.iloc[first])}"
-            f" (row {rows.index[first] + 1})",
-            where=spot,
-            cure="Fill it from the source, or choose a window or rows in which it is measured",
-        )
-
-
-def _describe(row: pd.Series) -> str:
-    return ", ".join(f"{name} {value}" for name, value in row.iloc[:3].items())
-
-
-def _clusters(rows: pd.DataFrame, name: str, units: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
-    codes, labels = _codes(rows, name, where)
-    first = pd.Series(codes).groupby(units).transform("first").to_numpy()
-    if np.any(first != codes):
-        raise PanelError(
-            "a unit lies in two clusters", where=f"{where}, column {name}", cure="Cluster at or above the unit"
+            f"unit {rows.frame[rows.unit].iloc[row]} lies in two clusters, {home} and {labels[codes[row]]}"
+            f" (the second first at {rows.place(row)})",
+            where=rows.spot(name),
+            cure="Cluster at or above the unit",
         )
     return codes, labels
 
 
 def _add_treatment(
-    frame: pd.DataFrame, rows: pd.DataFrame, treatment: Treatment, axis: _Axis, units: np.ndarray, where: str
+    frame: pd.DataFrame, rows: Rows, treatment: Treatment, axis: Axis, units: np.ndarray
 ) -> dict[str, int]:
     """Add d_<name> (and g_<name>) to the frame; return the code of the dose's start where it has one."""
     name = treatment.name
     if treatment.kind == "binary":
-        cohort = _cohorts(frame, rows, treatment, axis, units, where)
+        cohort = cohort_codes(rows, treatment, axis, frame["unit"].to_numpy())
         frame[f"g_{name}"] = cohort
         frame[f"d_{name}"] = ((cohort != NEVER) & (frame["period"].to_numpy() >= cohort)).astype(float)
         return {}
     assert treatment.column is not None  # noqa: S101 - config refuses a dose without a column
-    values = _numbers(rows, treatment.column, where)
-    if treatment.kind == "reversible" and not np.isin(values, (0.0, 1.0)).all():
-        raise PanelError("holds values other than 0 and 1", where=f"{where}, column {treatment.column}")
+    role = "dose" if treatment.kind == "dose" else "treatment"
+    values = rows.numbers(treatment.column, role)
+    if treatment.kind == "reversible":
+        other = ~np.isin(values, (0.0, 1.0))
+        rows.refuse(other, treatment.column, role, "is neither 0 nor 1", "Write 0 or 1, or set `kind: dose`")
     if treatment.start is None:
         frame[f"d_{name}"] = values / treatment.per
         return {}
-    code = axis.code(periods.ordinal(treatment.start, axis.monthly, f"{where}, start of {name}"))
+    code = axis.code(periods.ordinal(treatment.start, axis.monthly, f"{rows.where}, start of {name}"))
     if not 0 < code < len(axis.span):
-        raise PanelError(f"start {treatment.start} leaves no period before or after it", where=where)
+        raise PanelError(
+            f"start {treatment.start} leaves no period before or after it",
+            where=rows.where,
+            cure="Choose a start within the panel, after its first period",
+        )
     if treatment.dose == "mean_post":
-        post = frame["period"].to_numpy() >= code
-        mean = pd.Series(values[post]).groupby(frame["unit"].to_numpy()[post]).mean()
-        per_unit = frame["unit"].map(mean).to_numpy(float)
-        if np.isnan(per_unit).any():
-            missing = units[frame["unit"].to_numpy()[np.isnan(per_unit)][0]]
-            raise PanelError(f"unit {missing} has no row from {treatment.start} on", where=where, cure="Drop the unit")
-        values = per_unit * post
+        values = _mean_from(code, values, frame, treatment, units, rows.where)
     frame[f"d_{name}"] = values / treatment.per
     return {name: code}
 
 
-def _cohorts(
-    frame: pd.DataFrame, rows: pd.DataFrame, treatment: Treatment, axis: _Axis, units: np.ndarray, where: str
+def _mean_from(
+    code: int, values: np.ndarray, frame: pd.DataFrame, treatment: Treatment, units: np.ndarray, where: str
 ) -> np.ndarray:
-    """Codes of the first treated period per row, NEVER for units that are never treated."""
-    given = treatment.first_treated
-    if isinstance(given, Mapping):
-        return _cohorts_from_mapping(frame, given, axis, units, f"{where}, first_treated of {treatment.name}")
-    spot = f"{where}, column {given}"
-    values = rows[given]
-    never = values.isna() | ((values == 0) if pd.api.types.is_numeric_dtype(values) else (values.astype(str) == ""))
-    codes = np.full(len(rows), NEVER, np.int64)
-    treated = ~never.to_numpy(bool)
-    if treated.any():
-        if periods.is_monthly(values) != axis.monthly and values.dtype.kind in "iufM":
-            raise PanelError(
-                "holds "
-                + (
-                    "dates, and the periods are numbers"
-                    if periods.is_monthly(values)
-                    else "numbers, and the periods are dates"
-                ),
-                where=spot,
-                cure="Give both as dates or both as numbers",
-            )
-        first = periods.ordinals(values[treated].reset_index(drop=True), spot)
-        codes[treated] = [axis.code(int(value)) for value in first]
-    same = pd.Series(codes).groupby(frame["unit"].to_numpy()).transform("first").to_numpy() == codes
-    if not same.all():
-        unit = units[frame["unit"].to_numpy()[~same][0]]
-        raise PanelError(f"unit {unit} has more than one first treated period", where=spot, cure="Give each unit one")
-    return codes
+    """Each unit's mean dose from the start on, and zero before."""
+    unit, post = frame["unit"].to_numpy(), frame["period"].to_numpy() >= code
+    mean = pd.Series(values[post]).groupby(unit[post]).mean()
+    per_unit = frame["unit"].map(mean).to_numpy(float)
+    if np.isnan(per_unit).any():
+        missing = units[unit[np.isnan(per_unit)][0]]
+        raise PanelError(f"unit {missing} has no row from {treatment.start} on", where=where, cure="Drop the unit")
+    return np.asarray(per_unit * post)
 
 
-def _cohorts_from_mapping(
-    frame: pd.DataFrame, given: Mapping[Any, Any], axis: _Axis, units: np.ndarray, spot: str
-) -> np.ndarray:
-    by_unit = np.full(len(units), NEVER, np.int64)
-    position = {str(label): code for code, label in enumerate(units)}
-    for unit, period in given.items():
-        if str(unit) not in position:
-            raise PanelError(f"there is no unit {unit!r}", where=spot, cure="Quote codes with leading zeros in YAML")
-        by_unit[position[str(unit)]] = axis.code(periods.ordinal(period, axis.monthly, spot))
-    return np.asarray(by_unit[frame["unit"].to_numpy()])
+def _oddities(
+    study: Study, frame: pd.DataFrame, rows: Rows, start: Mapping[str, int], labels: np.ndarray
+) -> tuple[str, ...]:
+    """What a table may hold but seldom should: the user is told with each estimate."""
+    said = []
+    for treatment in study.treatments:
+        name = treatment.name
+        if treatment.kind == "binary":
+            cohorts = frame.groupby("unit")[f"g_{name}"].first().to_numpy()
+            late = int((cohorts >= len(labels)).sum())
+            what = f"{late:,} of {len(cohorts):,} units have a first treated period after the last one, {labels[-1]}"
+            said += [f"{what}, and count as treated after the window ({name})"] if late else []
+        elif name in start:
+            before = frame["period"].to_numpy() < start[name]
+            early = int((before & (rows.numbers(str(treatment.column), "dose") > 0)).sum())
+            use = "are taken as 0" if treatment.dose == "mean_post" else "stay as they are"
+            what = f"{early:,} rows have a dose above 0 before the start, {labels[start[name]]}"
+            said += [f"{what}; these doses {use} ({name})"] if early else []
+    return tuple(said)

@@ -140,21 +140,52 @@ def chosen(what: What, study: Study) -> tuple[str, ...]:
     return tuple(name for name, entry in entries.items() if reason_against(entry.spec, study) is None)
 
 
-def require_known(study: Study) -> None:
+def require_known(study: Study, where: str) -> None:
     """Refuse a study that names an estimator, check or option which no file provides; broken files go to the report.
+
+    Parameters
+    ----------
+    study : Study
+    where : str
+        Its file, for errors.
 
     Raises
     ------
-    Unsupported
-        Naming the estimators or checks that are registered.
     ConfigError
-        As in `require_options`.
+        On an unknown name (with the nearest registered one), a headline that the study does not run, and as in
+        `require_options`.
     """
-    for what in SPEC_TYPE:
-        chosen(what, study)
-    if study.headline and study.headline not in registry("estimators").broken:
-        find("estimators", study.headline)
-    require_options(study, f"study {study.name}")
+    listed: dict[What, tuple[str, ...] | Literal["auto"]] = {"estimators": study.estimators, "checks": study.checks}
+    for what, names in listed.items():
+        for name in () if names == "auto" else names:
+            _require_registered(what, name, f"{where}, {what}")
+    _require_headline(study, f"{where}, headline")
+    require_options(study, where)
+
+
+def _require_registered(what: What, name: str, where: str) -> None:
+    found = registry(what)
+    if name in found.entries or name in found.broken:
+        return
+    near = difflib.get_close_matches(name, found.entries, n=1, cutoff=0)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    raise ConfigError(
+        f"{name!r} is not registered", where=where, cure=f"{hint}Registered: {', '.join(found.entries) or 'none'}"
+    )
+
+
+def _require_headline(study: Study, where: str) -> None:
+    """Refuse a headline that will not be among the estimates of its study; a study may have none."""
+    name = study.headline
+    if name is None:
+        return
+    _require_registered("estimators", name, where)
+    if study.estimators != "auto" and name not in study.estimators:
+        raise ConfigError(f"{name!r} is not among the study's `estimators`", where=where, cure="Add it there")
+    entry = registry("estimators").entries.get(name)
+    reason = reason_against(entry.spec, study) if entry else None
+    if reason:
+        raise ConfigError(f"{name} {reason}", where=where, cure="Choose an estimator that can run on this study")
 
 
 def require_options(study: Study, where: str) -> None:

@@ -195,14 +195,19 @@ PANEL_BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], list[str]]] =
         lambda frame: pd.concat([frame, frame.iloc[[8]]]),
         [
             "toy.csv for study toy: ",
-            "unit 1002 has two rows in period 2020-03",
-            "rows 9, 37)",
+            "unit 01002 has two rows in period 2020-03",
+            "lines 10, 38)",
             "Keep one row per unit and period.",
         ],
     ),
     "a negative count": (
         _negative,
-        ["toy.csv for study toy, column homicides: ", "is negative", "(row 9)", "Fill it from the source"],
+        [
+            "toy.csv for study toy, column homicides: ",
+            "the outcome -1 is negative",
+            "at line 10, unit 01002",
+            "A count is 0 or more",
+        ],
     ),
     "a missing column": (
         lambda frame: frame.drop(columns="population"),

@@ -33,8 +33,8 @@ def plan():
     try:
         run = load_config(dict(config), "config")
         studies = load_studies(Path(STUDY_FOLDER), run.studies, run.level, run.draws)
-        for study in studies.values():
-            require_known(study)
+        for name, study in studies.items():
+            require_known(study, f"{STUDY_FOLDER}/{name}.yaml")
         catalogue = load_catalogue("data/sources.csv")
         if run.world == "mexico" and run.offline:
             mirror = Path(run.mirror) if run.mirror else None

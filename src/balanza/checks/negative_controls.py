@@ -15,10 +15,9 @@ import numpy as np
 
 from balanza.checks import _twoway
 from balanza.checks._twoway import Design, Effect
-from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study, Treatment
+from balanza.contract import NEGATIVE_CONTROL, CheckResult, CheckSpec, Estimate, Panel, Study, Treatment
 from balanza.errors import Unsupported
 from balanza.estimators import _summary
-from balanza.preparation import NEGATIVE_CONTROL
 
 SPEC = CheckSpec(
     name="negative_controls",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from balanza.errors import SourceError
+from balanza.separators import refuse_other_separator
 from balanza.sources._cells import read_parquet, refuse, require_rows
 from balanza.sources._layout import read_text, require_columns, table
 
@@ -39,7 +40,7 @@ def read_user_table(path: Path, required: Sequence[str], optional: Sequence[str]
         raise SourceError("there is no such file", where=str(path), cure="Correct its path in the configuration")
     if path.suffix == ".csv":
         cells = table(read_text(path, "utf-8"), where=where)
-        _refuse_other_separator(cells, where)
+        refuse_other_separator(cells.columns, where, SourceError)
     elif path.suffix == ".parquet":
         cells = read_parquet(path).apply(_as_text)
     else:
@@ -72,13 +73,6 @@ def _as_text(column: pd.Series) -> pd.Series:
     is_date = pd.api.types.is_datetime64_any_dtype(column)
     text: pd.Series = column.dt.strftime("%Y-%m-%d") if is_date else column.astype("str")
     return text.fillna("").str.strip()
-
-
-def _refuse_other_separator(cells: pd.DataFrame, where: str) -> None:
-    header = "".join(map(str, cells.columns))
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(cells.columns) == 1 and separator in header:
-            raise SourceError(f"is separated by {name}", where=where, cure="Save it as csv with commas")
 
 
 def _refuse_unknown(cells: pd.DataFrame, documented: Sequence[str], where: str) -> None:

@@ -15,7 +15,7 @@ from balanza.errors import BalanzaError, Unsupported
 from balanza.graph.use import with_graph
 from balanza.preparation import read_panel
 from balanza.provenance import code_digest, derive_seed
-from balanza.registry import Entry, chosen, find, reason_against, require_options
+from balanza.registry import Entry, chosen, find, reason_against, require_known
 from balanza.results import file_names, read_estimate, write_check
 
 
@@ -59,7 +59,7 @@ def run(
     """
     study, _ = with_graph(load_study(study_file, level, draws), study_file, identification)
     entry = find("checks", check)
-    require_options(study, str(study_file))
+    require_known(study, str(study_file))
     panel = read_panel(study_file, study, rows)
     job_seed = derive_seed(seed, study.name, check)
     meta: dict[str, Any] = {

@@ -9,7 +9,7 @@ from typing import Any
 from balanza.config import load_study
 from balanza.contract import Study
 from balanza.provenance import read_json, write_json
-from balanza.registry import chosen, reason_against, registry
+from balanza.registry import chosen, reason_against, registry, require_known
 from balanza.results import file_names
 
 
@@ -24,8 +24,14 @@ def run(study_file: Path, estimates: Path, out: Path, truth: Path | None = None,
         The comparison.
     truth : Path, optional
         truth.json of the synthetic world.
+
+    Raises
+    ------
+    ConfigError
+        If the study names an estimator, check or option that is not registered.
     """
     study = load_study(study_file, level)
+    require_known(study, str(study_file))
     known = read_json(truth).get(study.name, {}) if truth else {}
     rows = [
         {"stem": stem} | _row(read_json(estimates / f"{stem}.json"), name, known.get(name))

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from balanza.cohorts import NEVER
 from balanza.config import load_study
 from balanza.contract import Panel, Study, Treatment
-from balanza.preparation import NEVER, read_panel
+from balanza.preparation import read_panel
 from balanza.provenance import write_parquet
 
 PER = 100_000

@@ -18,7 +18,7 @@ from balanza.errors import BalanzaError, Unsupported
 from balanza.graph.use import with_graph
 from balanza.preparation import read_panel
 from balanza.provenance import code_digest, derive_seed
-from balanza.registry import Entry, find, reason_against, require_options
+from balanza.registry import Entry, find, reason_against, require_known
 from balanza.results import file_names, write_estimate, write_no_estimate
 
 
@@ -63,7 +63,7 @@ def run(
     """
     study, assumptions = with_graph(load_study(study_file, level), study_file, identification)
     entry = find("estimators", estimator)
-    require_options(study, str(study_file))
+    require_known(study, str(study_file))
     panel = read_panel(study_file, study, rows)
     job_seed = derive_seed(seed, study.name, estimator)
     meta: dict[str, Any] = {
@@ -88,7 +88,7 @@ def run(
     meta["seconds"] = round(time.perf_counter() - started, 3)
     lost = tuple(f"{n:,} rows are left out: {why}" for why, n in panel.dropped.items() if why != "outside the window")
     for name, stem in file_names(estimator, study).items():
-        write_estimate(out, stem, replace(found[name], warnings=(*found[name].warnings, *lost)), meta)
+        write_estimate(out, stem, replace(found[name], warnings=(*found[name].warnings, *lost, *panel.warnings)), meta)
     return "ran"
 
 

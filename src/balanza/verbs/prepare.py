@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from balanza.cohorts import NEVER
 from balanza.config import load_study
 from balanza.contract import Panel, Study, Treatment
 from balanza.graph.use import with_graph
-from balanza.preparation import NEVER, columns_of, prepare, read_table, rows_file
+from balanza.preparation import columns_of, first_line, prepare, read_table, rows_file
 from balanza.provenance import write_json, write_parquet
 
 
@@ -38,7 +39,7 @@ def run(study_file: Path, panel: Path, out: Path, design: Path, identification: 
     study, _ = with_graph(load_study(study_file), study_file, identification)
     source = rows_file(study_file, study, None if study.rows == "panel" else panel / f"{study.rows}.parquet")
     table = read_table(source)
-    prepared = prepare(study, table, f"{source} for study {study.name}")
+    prepared = prepare(study, table, f"{source} for study {study.name}", first_line(source))
     write_parquet(out, table[columns_of(study)])
     write_json(design, _facts(study, prepared))
 
