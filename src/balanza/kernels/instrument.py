@@ -129,7 +129,8 @@ def anderson_rubin(outcome: np.ndarray, treatment: np.ndarray, instruments: np.n
     """
     z = orthonormal(instruments)
     sums = np.stack([clustered(z * column[:, None], cluster) for column in (outcome, treatment)])
-    return Moments(*sums.sum(axis=1), np.einsum("agk,bgl->abkl", sums, sums))
+    outcomes, treatments = sums.sum(axis=1)
+    return Moments(outcomes, treatments, np.einsum("agk,bgl->abkl", sums, sums))
 
 
 def statistic(moments: Moments, value: float) -> float:
