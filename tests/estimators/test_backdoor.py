@@ -116,13 +116,45 @@ def test_a_cross_section_of_a_dose_is_least_squares() -> None:
     assert found.value == pytest.approx(fit.params[1]) and found.standard_error == pytest.approx(fit.bse[1])
 
 
-def test_units_without_a_before_or_after_are_left_out_and_counted() -> None:
+def test_units_that_lack_rows_are_refused_or_left_out_and_counted() -> None:
     y = noisy()
-    y[0, :4] = np.nan  # treated from 4 on
-    y[20, 2] = np.nan
-    found = run(backdoor, y, panel={"covariates": {"trait": TRAIT}})
-    assert found.n_units == UNITS - 1 and found.n_treated == 11
-    assert any("1 units lack rows before or after" in warning for warning in found.warnings)
+    y[0, 5] = y[20, 2] = np.nan
+    with pytest.raises(Unsupported, match="takes balanced panels, and 2 of 24 units lack rows"):
+        run(backdoor, y, panel={"covariates": {"trait": TRAIT}})
+    found = run(backdoor, y, panel={"covariates": {"trait": TRAIT}}, unbalanced="drop")
+    kept = np.isfinite(y).all(axis=1)
+    alone = run(backdoor, y[kept], FIRST[kept], panel={"covariates": {"trait": TRAIT[kept]}})
+    assert found.value == pytest.approx(alone.value) and found.n_units == UNITS - 2 and found.n_treated == 11
+    assert "2 of 24 units lack rows and are left out" in found.warnings
+
+
+def test_units_of_a_high_level_that_leave_are_no_effect() -> None:
+    """No effect, and the 40 never-treated units with the highest level are last seen shortly after treatment starts.
+
+    Were each period net of the mean of whoever is seen, this would give .75 with a standard error of .11.
+    """
+    values, errors = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        first, level = np.repeat([12, -1], [80, 120]), rng.normal(0, 5, 200)
+        y = level[:, None] + rng.normal(size=(200, 24))
+        y[80 + np.argsort(-level[80:])[:40], 14:] = np.nan
+        found = run(backdoor, y, first, unbalanced="drop")
+        values.append(found.value)
+        errors.append(found.standard_error)
+    assert abs(np.mean(values)) < 3 * np.mean(errors) / np.sqrt(20) and np.mean(errors) < 0.15
+
+
+def test_covariates_that_do_not_differ_before_treatment_are_named() -> None:
+    late = np.random.default_rng(3).normal(size=(UNITS, PERIODS)) * (np.arange(PERIODS) >= FIRST.max())
+    found = run(backdoor, noisy(), panel={"covariates": {"late": late, "trait": TRAIT}})
+    assert [w for w in found.warnings if "late is the same in all units before treatment" in w]
+    assert not any("trait" in warning for warning in found.warnings)
+    assert found.value == pytest.approx(run(backdoor, noisy(), panel={"covariates": {"trait": TRAIT}}).value)
+    flat = make_panel(noisy()[:, :1], {"guard": DOSE[:, None]}, covariates={"flat": np.ones(UNITS), "trait": TRAIT})
+    study = make_study([Treatment("guard", "dose", column="guard")], covariates=("flat", "trait"))
+    single = backdoor.estimate(study, flat, np.random.default_rng(0))
+    assert isinstance(single, Estimate) and "flat is the same in all units" in single.warnings[0]
 
 
 def test_thin_overlap_is_announced() -> None:

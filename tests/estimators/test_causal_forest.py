@@ -90,12 +90,25 @@ def test_a_dose_is_residual_on_residual() -> None:
     assert abs(rows["value"]["gangs = 1"] + 3) < 4 * rows["standard_error"]["gangs = 1"]
 
 
+def test_units_that_lack_rows_are_refused_or_left_out_and_flat_covariates_named() -> None:
+    columns, _ = world()
+    columns["poverty"] = np.zeros_like(columns["poverty"])
+    columns["y"][:6, -1] = np.nan  # a whole cluster, so that the draws of folds are the same
+    with pytest.raises(Unsupported, match=f"takes balanced panels, and 6 of {len(columns['y'])} units lack rows"):
+        run(columns)
+    dropped = run(columns, trees=8, unbalanced="drop")
+    kept = run({name: values[6:] for name, values in columns.items()}, trees=8)
+    assert dropped.value == kept.value and dropped.n_units == kept.n_units == len(columns["y"]) - 6
+    assert dropped.warnings[0] == f"6 of {len(columns['y'])} units lack rows and are left out"
+    assert any("poverty is the same in all units before treatment" in warning for warning in dropped.warnings)
+
+
 def test_what_is_predicted_for_a_cluster_does_not_depend_on_its_own_outcomes() -> None:
     """A change to one cluster's outcomes leaves its own expectations as they were, and moves those of others."""
     columns, _ = world()
     panel = make_panel(columns["y"], {"guard": columns["given"]}, cluster=columns["cluster"])
     study = make_study([treatment("binary")])
-    data = _collapsed.collapse(causal_forest.SPEC, study, panel)
+    data = _collapsed.collapse(causal_forest.SPEC, study, panel, "refuse")
     fold = _crossfit.folds(causal_forest.SPEC, study, data.cluster, 5, np.random.default_rng(0))
     features = np.column_stack([columns["poverty"], columns["size"]])
     model = _crossfit.learner("boosting", np.random.default_rng(1))

@@ -128,6 +128,39 @@ def test_the_bound_of_equal_selection_is_the_effect() -> None:
     assert equal_selection_bound(given, r2_max) == pytest.approx(-0.4, rel=1e-8)
 
 
+def regressions(y: np.ndarray, d: np.ndarray, controls: np.ndarray) -> tuple[Selection, np.ndarray]:
+    """Both regressions of columns with mean zero, and the part of the outcome that goes to the controls."""
+    both = np.column_stack([d, controls])
+    short, long = (d @ y) / (d @ d), np.linalg.lstsq(both, y, rcond=None)[0]
+    left = d - controls @ np.linalg.lstsq(controls, d, rcond=None)[0]
+    shares = [1 - (gap @ gap) / (y @ y) for gap in (y - short * d, y - both @ long)]
+    given = Selection(float(short), float(long[0]), *map(float, shares), *(float(v @ v) for v in (y, d, left)))
+    return given, controls @ long[1:]
+
+
+@pytest.mark.parametrize("n_controls", [1, 3])
+@pytest.mark.parametrize("seed", range(20))
+def test_the_bound_is_the_only_root_that_keeps_the_sign_of_observed_selection(seed: int, n_controls: int) -> None:
+    """Ratio 1, and the controls' part of the outcome, less the gap's share, moves with the treatment as estimated.
+
+    With one control the quadratic's other root has the ratio 0/0, and may be nearer to the estimate: 1.04 where the
+    controls bring the estimate down to .49 and the answer is -.23.
+    """
+    rng = np.random.default_rng(seed)
+    controls = rng.normal(size=(500, n_controls))
+    controls -= controls.mean(axis=0)
+    d = controls @ rng.uniform(0.1, 1, n_controls) + rng.normal(size=500)
+    y = 0.5 * d + controls @ rng.uniform(0.1, 1, n_controls) + rng.normal(size=500)
+    given, index = regressions(y - y.mean(), d - d.mean(), controls)
+    r2_max = min(1.0, 1.3 * given.r2_controlled)
+    bound = equal_selection_bound(given, r2_max)
+    assert selection_ratio(given, r2_max, bound) == pytest.approx(1.0, rel=1e-6)
+    explained = controls @ np.linalg.lstsq(controls, d, rcond=None)[0]
+    true_index = index + (given.controlled - bound) * explained  # what the unobserved part took from it is given back
+    assert (index @ d) * (true_index @ d) > 0
+    assert (given.uncontrolled - given.controlled) * (given.controlled - bound) > 0
+
+
 def test_controls_that_move_nothing_leave_the_estimate() -> None:
     given = Selection(0.5, 0.5, 0.2, 0.4, 100.0, 50.0, 40.0)
     assert equal_selection_bound(given, 0.52) == pytest.approx(0.5)

@@ -67,19 +67,17 @@ def test_one_strong_instrument_among_equals_has_as_many_degrees_as_instruments()
 
 
 def brute(y: np.ndarray, d: np.ndarray, z: np.ndarray, value: float) -> float:
-    """Wald statistic of the regression of y - value x d on z, with clustered covariance, written out."""
-    u = y - value * d
-    bread = np.linalg.inv(z.T @ z)
-    slopes = bread @ z.T @ u
-    scores = sums(z * (u - z @ slopes)[:, None])
-    return float(slopes @ np.linalg.inv(bread @ scores.T @ scores @ bread) @ slopes)
+    """Stock and Wright's (2000) S: the mean score over its clustered variance at the value, written out."""
+    scores = sums(z * (y - value * d)[:, None])
+    total = scores.sum(axis=0)
+    return float(total @ np.linalg.inv(scores.T @ scores) @ total)
 
 
 @pytest.mark.parametrize(("k", "strength"), [(1, 0.5), (1, 0.02), (2, 0.3), (3, 0.02)])
 def test_statistic_and_confidence_set_by_brute_force(k: int, strength: float) -> None:
     y, d, z = data(strength, k)
     fit = kernel.two_stage(y, d, z, CLUSTER, 1.0)
-    moments = kernel.anderson_rubin(y, d, z, CLUSTER, 1.0)
+    moments = kernel.anderson_rubin(y, d, z, CLUSTER)
     for value in (-3.0, 0.0, 1.5):
         assert kernel.statistic(moments, value) == pytest.approx(brute(y, d, z, value))
     critical = chi2.ppf(0.95, k)
@@ -97,7 +95,7 @@ def test_shapes_of_the_confidence_set() -> None:
 
     def made(y: np.ndarray, d: np.ndarray, z: np.ndarray) -> kernel.ConfidenceSet:
         fit = kernel.two_stage(y, d, z, CLUSTER, 1.0)
-        moments = kernel.anderson_rubin(y, d, z, CLUSTER, 1.0)
+        moments = kernel.anderson_rubin(y, d, z, CLUSTER)
         return kernel.confidence_set(moments, chi2.ppf(0.95, z.shape[1]), fit.value, 1.0)
 
     strong = made(*data(0.8))

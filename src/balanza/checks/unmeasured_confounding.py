@@ -48,8 +48,10 @@ A hidden cause $Z$ that explains the shares $R_D^2$ of the treatment and $R_Y^2$
 
 The benchmarks set these shares to $k = 1, 2, 3$ times those of a measured covariate (Cinelli and Hazlett 2020,
 equation 58). The E-value of a rate ratio $r \geq 1$ is $r + \sqrt{r (r - 1)}$. Oster's ratio and bound take
-$R_{\max} = \min(1, 1.3 R^2)$, where $R^2$ is that of the fit with covariates, net of unit and period effects. A proxy
-of reliability $\lambda$ holds $1 - \lambda$ of its variation as error of measurement, which is taken off its moments:
+$R_{\max} = \min(1, 1.3 R^2)$, where $R^2$ is that of the fit with covariates, net of unit and period effects; of the
+two roots, the bound is that which her assumption 3 admits, in the direction in which the covariates moved the estimate.
+A proxy of reliability $\lambda$ holds $1 - \lambda$ of its variation as error of measurement, which is taken off its
+moments:
 
 ```math
 \hat\beta_\lambda = \left(X'X - (1 - \lambda) P'P\right)^{-1} X'y

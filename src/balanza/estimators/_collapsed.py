@@ -4,6 +4,9 @@ One rule for all: outcomes are taken net of the controls' mean of their period (
 common shocks are out whatever the window. A treated unit's level is its mean before its own treatment, its change the
 mean from treatment on less that level. A never-treated unit has as many windows as there are cohorts; it gets their
 mean, weighted by the size of the cohorts. With a dose, the window is the common start.
+
+All this is of units with a row in each period. Were the mean of a period that of whoever is seen in it, units of a high
+level that leave would pass for an effect.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import numpy as np
 
 from balanza.contract import EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _guard, _rates, _staggered
+from balanza.estimators import _balanced, _guard, _rates, _staggered
 from balanza.kernels.group_time import NEVER
 
 FLAT = 1e-10
@@ -66,32 +69,34 @@ class _Windows:
     warnings: tuple[str, ...]
 
 
-def collapse(spec: EstimatorSpec, study: Study, panel: Panel) -> Collapsed:
+def collapse(spec: EstimatorSpec, study: Study, panel: Panel, unbalanced: str) -> Collapsed:
     """Collapse the panel of a study with one absorbing treatment, or with one dose that has a common start.
 
     Parameters
     ----------
     spec, study, panel : as in the contract
+    unbalanced : {"refuse", "drop"}
+        What becomes of units that lack rows.
 
     Raises
     ------
     Unsupported
-        If no unit is seen before and after treatment beside a control unit, or a dose has no common start.
+        If units lack rows and may not be left out, no unit is seen before and after treatment beside a control unit, or
+        a dose has no common start.
     """
+    values = _rates.outcome(study, panel)
+    full, lost = _balanced.full_units(spec, values, unbalanced)
     find = _of_cohorts if study.treatment.kind == "binary" else _of_a_dose
-    windows = find(spec, study, panel)
-    last = windows.before.shape[1]
-    values = _rates.outcome(study, panel)[:, :last]
+    windows = find(spec, study, panel, full)
+    units, last = windows.units, windows.before.shape[1]
+    _require_contrast(spec, windows.amount[units])
+    values = values[:, :last]
     net = values - _mean(values[windows.reference].T, 1.0)
     before, after = _mean(net, windows.before), _mean(net, windows.after)
     names = tuple(name for name in study.covariates if name != "graph")
     traits, moderators = (_traits(panel, group, windows.start) for group in (names, study.moderators))
-    whole = np.isfinite(np.column_stack([before, after, windows.amount, traits, moderators])).all(axis=1)
-    units = windows.units & whole
-    _require_contrast(spec, windows.amount[units])
     doses = panel.matrix(f"d_{study.treatment.name}")[units, :last]
-    seen = np.isfinite(values[units])
-    treated = seen & (np.nan_to_num(doses) != 0)
+    treated = doses != 0
     return Collapsed(
         units=np.flatnonzero(units),
         treatment=windows.amount[units],
@@ -101,11 +106,11 @@ def collapse(spec: EstimatorSpec, study: Study, panel: Panel) -> Collapsed:
         names=names,
         moderators=moderators[units],
         cluster=panel.by_unit("cluster")[units],
-        n_observations=int(seen.sum()),
-        lowest=float(np.nanmin(values[units])),
+        n_observations=doses.size,
+        lowest=float(values[units].min()),
         treated_level=float(values[units][treated].mean()),
         treated_dose=float(doses[treated].mean()),
-        warnings=windows.warnings + _lost(windows.units & ~whole),
+        warnings=lost + windows.warnings,
     )
 
 
@@ -120,6 +125,17 @@ def varying(columns: np.ndarray, names: tuple[str, ...], size: float) -> tuple[n
     return scaled, tuple(name for name, keep in zip(names, kept, strict=True) if keep)
 
 
+def constant(asked: tuple[str, ...], kept: tuple[str, ...], when: str) -> tuple[str, ...]:
+    """A sentence on columns that a study asked for and `varying` did not keep."""
+    flat = [name for name in dict.fromkeys(asked) if name not in kept]
+    if not flat:
+        return ()
+    return (
+        f"{', '.join(flat)} {'is' if len(flat) == 1 else 'are'} the same in all units{when}: left out, and not adjusted"
+        " for",
+    )
+
+
 def no_weights(spec: EstimatorSpec, study: Study) -> None:
     """Refuse a study with weights.
 
@@ -131,9 +147,9 @@ def no_weights(spec: EstimatorSpec, study: Study) -> None:
         raise Unsupported("takes no weights", where=spec.name, cure="Remove `weights`, or choose another estimator")
 
 
-def _of_cohorts(spec: EstimatorSpec, study: Study, panel: Panel) -> _Windows:
+def _of_cohorts(spec: EstimatorSpec, study: Study, panel: Panel, full: np.ndarray) -> _Windows:
     """Each treated unit its own window; a never-treated one those of all cohorts, by their size."""
-    design = _staggered.design(spec, study, panel, np.ones(panel.n_units, bool), 0)
+    design = _staggered.design(spec, study, panel, full, 0)
     cohort, units = design.cohort, design.units
     codes, size = np.unique(cohort[units & (cohort != NEVER)], return_counts=True)
     late = np.arange(design.n_periods) >= codes[:, None]
@@ -151,8 +167,8 @@ def _of_cohorts(spec: EstimatorSpec, study: Study, panel: Panel) -> _Windows:
     )
 
 
-def _of_a_dose(spec: EstimatorSpec, study: Study, panel: Panel) -> _Windows:
-    treatment, everyone = study.treatment, np.ones(panel.n_units, bool)
+def _of_a_dose(spec: EstimatorSpec, study: Study, panel: Panel, full: np.ndarray) -> _Windows:
+    treatment = study.treatment
     if treatment.kind != "dose" or treatment.name not in panel.start:
         raise Unsupported(
             "needs an absorbing treatment, or a dose with a common start",
@@ -162,18 +178,12 @@ def _of_a_dose(spec: EstimatorSpec, study: Study, panel: Panel) -> _Windows:
     start = panel.start[treatment.name]
     late = np.tile(np.arange(panel.n_periods) >= start, (panel.n_units, 1))
     amount = _mean(panel.matrix(f"d_{treatment.name}"), late * 1.0)
-    return _Windows(~late * 1.0, late * 1.0, amount, everyone, everyone, start, ())
+    return _Windows(~late * 1.0, late * 1.0, amount, full, full, start, ())
 
 
 def _traits(panel: Panel, names: tuple[str, ...], start: int) -> np.ndarray:
     """Means before any unit is treated, shape (n_units, n_names)."""
     return np.array([_mean(panel.matrix(name)[:, :start], 1.0) for name in names]).reshape(-1, panel.n_units).T
-
-
-def _lost(units: np.ndarray) -> tuple[str, ...]:
-    if not units.any():
-        return ()
-    return (f"{units.sum()} units lack rows before or after the start of treatment and are left out",)
 
 
 def _mean(values: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
@@ -186,7 +196,7 @@ def _mean(values: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
 def _require_contrast(spec: EstimatorSpec, treatment: np.ndarray) -> None:
     if not len(treatment) or treatment.min() == treatment.max():
         raise Unsupported(
-            "no treated and untreated units are seen both before and after the start",
+            "no treated and untreated units are seen in all periods",
             where=spec.name,
             cure="Widen the window, or choose rows with fewer gaps",
         )

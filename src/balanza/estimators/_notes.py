@@ -28,6 +28,7 @@ EVENTS = (
 WEIGHTS_BY_UNIT = "Weights that change within a unit: the unit keeps that of its first period, with a warning"
 NO_COVARIATES = "Studies with covariates are refused"
 CONSTANT_COVARIATE = "A covariate that is the same in all rows is refused"
+FLAT = "Covariates that do not differ between units before treatment are left out, and named in a warning"
 KEPT_CELLS = "Beyond 500 cells the covariance holds all rows but the cells"
 TWO_WAY = (
     "Units treated from the first period on stay in as comparisons, and are counted in a warning",

@@ -16,7 +16,7 @@ functions of `balanza.kernels.adjustment`, whose value must agree with DoWhy's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,11 +47,12 @@ SPEC = EstimatorSpec(
     ),
     standard_errors="Influence functions that count the estimation of all nuisance coefficients, summed by cluster,"
     " G/(G-1) x (n-1)/(n-k), Student's t with G-1 degrees of freedom",
-    options={"method": "regression", "target": "ate"},
+    options={"method": "regression", "target": "ate", "unbalanced": "refuse"},
     option_notes={
         "method": "`regression`: least squares; `ipw`: weights by a logit without penalty, normalised (Hajek);"
         " `doubly_robust`: the regression mended by the weighted mean of its residuals",
         "target": "Of weights: the average over all units (`ate`) or over the treated (`att`)",
+        "unbalanced": f"Of an absorbing treatment. {_notes.UNBALANCED}",
     },
     equation=r"""
 A row $r$ has an outcome $Y_r$, a treatment $D_r$ and covariates $X_r$. Of an absorbing treatment it is a unit: with
@@ -85,6 +86,7 @@ $k$ counts all coefficients, those of period effects and baseline slopes that we
 """,
     edge_cases=(
         "Of an absorbing treatment, units treated from the first period on have no before: left out and counted",
+        _notes.FLAT,
         "`ipw` and `doubly_robust` are refused for doses and for treatments that switch off, unless the panel has a"
         " single period and the treatment is 0 or 1; `doubly_robust` with `target: att` is refused",
         "Refused where covariates tell treated from untreated rows without error, or are collinear",
@@ -135,15 +137,22 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     Raises
     ------
     Unsupported
-        If the panel holds no comparison, the method does not fit the treatment, covariates are collinear or tell
-        treated from untreated units without error, or the study has weights.
+        If the panel holds no comparison, units lack rows and may not be left out, the method does not fit the
+        treatment, covariates are collinear or tell treated from untreated units without error, or the study has
+        weights.
     """
     _guard.require(SPEC, study, panel)
-    chosen = _guard.options(SPEC, study, method=("regression", "ipw", "doubly_robust"), target=("ate", "att"))
+    chosen = _guard.options(
+        SPEC,
+        study,
+        method=("regression", "ipw", "doubly_robust"),
+        target=("ate", "att"),
+        unbalanced=("refuse", "drop"),
+    )
     method, target = chosen["method"], chosen["target"]
     _collapsed.no_weights(SPEC, study)
     _require_fit(study, panel, method, target)
-    rows = _rows(study, panel)
+    rows = _rows(study, panel, chosen["unbalanced"])
     try:
         own = _adjust(rows, method, target)
     except Degenerate as problem:
@@ -171,17 +180,17 @@ def _require_fit(study: Study, panel: Panel, method: Method, target: str) -> Non
         )
 
 
-def _rows(study: Study, panel: Panel) -> _Rows:
+def _rows(study: Study, panel: Panel, unbalanced: str) -> _Rows:
     if panel.n_periods == 1:
         return _cross_section(study, panel)
     if study.treatment.kind == "binary":
-        return _one_a_unit(study, panel)
+        return _one_a_unit(study, panel, unbalanced)
     return _within(study, panel)
 
 
-def _one_a_unit(study: Study, panel: Panel) -> _Rows:
-    data = _collapsed.collapse(SPEC, study, panel)
-    size = float(np.abs(_rates.outcome(study, panel)[data.units]).max(initial=0.0, where=_seen(panel)[data.units]))
+def _one_a_unit(study: Study, panel: Panel, unbalanced: str) -> _Rows:
+    data = _collapsed.collapse(SPEC, study, panel, unbalanced)
+    size = float(np.abs(_rates.outcome(study, panel)[data.units]).max())
     covariates, names = _collapsed.varying(
         np.column_stack([data.before, data.traits]), ("the level before treatment", *data.names), size
     )
@@ -199,7 +208,7 @@ def _one_a_unit(study: Study, panel: Panel) -> _Rows:
         n_units=len(data.units),
         n_treated=int((data.treatment != 0).sum()),
         lowest=data.lowest,
-        warnings=data.warnings,
+        warnings=data.warnings + _collapsed.constant(data.names, names, " before treatment"),
     )
 
 
@@ -211,9 +220,10 @@ def _cross_section(study: Study, panel: Panel) -> _Rows:
     columns = [name for name in study.covariates if name != "graph"]
     values = np.column_stack([np.zeros(panel.n_units), *(panel.matrix(name)[:, 0] for name in columns)])
     covariates, names = _collapsed.varying(values, ("", *columns), 1.0)
-    return _long(
+    rows = _long(
         study, panel, _rates.outcome(study, panel), panel.matrix(f"d_{study.treatment.name}"), covariates, names
     )
+    return replace(rows, warnings=_collapsed.constant(tuple(columns), names, ""))
 
 
 def _within(study: Study, panel: Panel) -> _Rows:

@@ -47,12 +47,13 @@ SPEC = EstimatorSpec(
     ),
     standard_errors="Orthogonal scores summed by cluster, G/(G-1), Student's t with G-1 degrees of freedom; nuisances"
     " and forest are predicted from other clusters and count as known",
-    options={"learner": "forest", "folds": 5, "trees": 500, "draws": 999},
+    options={"learner": "forest", "folds": 5, "trees": 500, "draws": 999, "unbalanced": "refuse"},
     option_notes={
         "learner": _notes.LEARNER,
         "folds": _notes.FOLDS,
         "trees": "Honest trees of the forest of each fold",
         "draws": _notes.DRAWS,
+        "unbalanced": _notes.UNBALANCED,
     },
     equation=r"""
 A unit's change $Y_i$ at treatment, its level before and its traits $X_i$ are those of `backdoor`. From other folds of
@@ -83,6 +84,7 @@ Y_i - \hat y_i = \alpha (D_i - \hat e_i) \bar\tau + \beta (D_i - \hat e_i) (\hat
         "Refused without covariates and moderators, with weights, with more folds than clusters, or where a dose has no"
         " common start",
         "Units treated from the first period on have no before: left out and counted",
+        _notes.FLAT,
         "Units with a probability of treatment below .02 or above .98 get the weight of that bound, and are counted",
         "Kinds whose treated or untreated units lie in a single cluster are named, and get no row",
         "Refused where the covariates explain the treatment without rest, or do not differ between units",
@@ -115,18 +117,19 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     ------
     Unsupported
         If the study names neither covariates nor moderators, has weights, or fewer clusters than folds; if a dose has
-        no common start, or the panel holds no comparison.
+        no common start, the panel holds no comparison, or units lack rows and may not be left out.
     """
     _crossfit.require_columns(SPEC, study, study.covariates + study.moderators)
     _guard.require(SPEC, study, panel)
-    chosen = _guard.options(SPEC, study, learner=_crossfit.LEARNERS)
+    chosen = _guard.options(SPEC, study, learner=_crossfit.LEARNERS, unbalanced=("refuse", "drop"))
     n_folds, draws = _guard.whole(SPEC, chosen, "folds", 2), _guard.whole(SPEC, chosen, "draws", 1)
     trees = _guard.whole(SPEC, chosen, "trees", SUBFOREST)
     _collapsed.no_weights(SPEC, study)
-    data = _collapsed.collapse(SPEC, study, _crossfit.canonical(panel))
+    data = _collapsed.collapse(SPEC, study, _crossfit.canonical(panel), chosen["unbalanced"])
     columns = np.column_stack([data.before, data.traits, data.moderators])
     size = float(np.abs(data.change).max() + abs(data.treated_level))
-    features, _ = _collapsed.varying(columns, tuple(map(str, range(columns.shape[1]))), size)
+    asked = data.names + study.moderators
+    features, kept = _collapsed.varying(columns, ("the level before treatment", *asked), size)
     if not features.shape[1]:
         raise Unsupported(
             "no covariate differs between units before treatment", where=SPEC.name, cure="Add covariates that do"
@@ -134,7 +137,7 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     fold = _crossfit.folds(SPEC, study, data.cluster, n_folds, rng)
     with _crossfit.watched() as noted:
         found = _predict(data, features, fold, chosen["learner"], trees - trees % SUBFOREST, rng)
-    data = replace(data, warnings=(*data.warnings, *noted))
+    data = replace(data, warnings=(*data.warnings, *_collapsed.constant(asked, kept, " before treatment"), *noted))
     return _estimate(study, panel, data, found, chosen, rng, draws)
 
 

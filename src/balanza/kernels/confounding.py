@@ -139,20 +139,30 @@ def selection_ratio(given: Selection, r2_max: float, effect: float = 0.0) -> flo
     return None if below == 0 else float(above / below)
 
 
-def equal_selection_bound(given: Selection, r2_max: float) -> float | None:
-    """The effect if selection on the unobserved were as strong as on the controls, the root nearest to the estimate.
+def equal_selection_bound(given: Selection, r2_max: float) -> float:
+    """The effect if selection on the unobserved were as strong as on the controls.
 
-    Oster (2019), Proposition 2 with a ratio of 1, which leaves a quadratic. None where it has no real root.
+    Oster (2019), Proposition 2 with a ratio of 1, which leaves a quadratic with a root on each side of the controlled
+    estimate. The root is that which goes on in the direction in which the controls moved it. At the other one the part
+    of the outcome that the controls cause is related to the treatment with the opposite sign to what the regressions
+    say, against her Assumption 3, or not at all: so it is with a single control, whose ratio is then 0/0 and not 1.
+
+    Parameters
+    ----------
+    given : Selection
+    r2_max : float
+        At least `given.r2_controlled`.
     """
     moved = given.uncontrolled - given.controlled
+    if moved == 0:
+        return given.controlled
     sx, tau = given.treatment, given.left
     spare = (r2_max - given.r2_controlled) * given.outcome
     square = -tau * moved * sx
     linear = spare * (sx - tau) - (given.r2_controlled - given.r2_uncontrolled) * given.outcome * tau
     linear -= moved**2 * tau * sx
-    roots = np.roots([square, linear, spare * moved * sx])
-    real = roots[np.isreal(roots)].real
-    return float(given.controlled - real[np.argmin(np.abs(real))]) if len(real) else None
+    gaps = np.roots([square, linear, spare * moved * sx]).real
+    return float(given.controlled - gaps[np.argmax(gaps * np.sign(moved))])
 
 
 def with_reliable_proxy(gram: np.ndarray, moment: np.ndarray, noise: np.ndarray) -> np.ndarray | None:

@@ -4,7 +4,10 @@ Arrays come net of all that is partialled out (effects, covariates), and multipl
 Effective F: Montiel Olea and Pflueger (2013), Journal of Business and Economic Statistics 31(3), with the critical
 value of their simplified procedure. Confidence set: Anderson and Rubin (1949), Annals of Mathematical Statistics 20(1),
 made robust to clusters as in Chernozhukov and Hansen (2008), Economics Letters 100(1): a value is kept if the
-instruments explain nothing of the outcome less that value times the treatment.
+instruments explain nothing of the outcome less that value times the treatment. The variance of the test is that under
+the value tested (its scores take the residual outcome as it is, not net of the instruments, as in the S statistic of
+Stock and Wright (2000), Econometrica 68(5)): with few clusters, or skewed instruments, residuals on the instruments are
+too small in the clusters that matter, and a Wald test rejects the truth too often.
 """
 
 from __future__ import annotations
@@ -39,7 +42,10 @@ class TwoStage:
 
 @dataclass(frozen=True)
 class Moments:
-    """Sums of instruments times outcome and treatment by cluster, shape (n_clusters, k) each, and their scores."""
+    """Sums over all rows of instruments times outcome and treatment, shape (k,) each.
+
+    cross : shape (2, 2, k, k), sums over clusters of products of their own such sums
+    """
 
     outcome: np.ndarray
     treatment: np.ndarray
@@ -114,25 +120,24 @@ def effective_critical(meat: np.ndarray, bias: float = BIAS, error: float = 0.05
     return float(ncx2.ppf(1 - error, freedom, freedom * x) / freedom)
 
 
-def anderson_rubin(
-    outcome: np.ndarray, treatment: np.ndarray, instruments: np.ndarray, cluster: np.ndarray, size: float
-) -> Moments:
+def anderson_rubin(outcome: np.ndarray, treatment: np.ndarray, instruments: np.ndarray, cluster: np.ndarray) -> Moments:
     """Moments from which `statistic` and `confidence_set` are made.
 
     Parameters
     ----------
-    outcome, treatment, instruments, cluster, size : as in `two_stage`
-        The scores use residuals of each value on the instruments.
+    outcome, treatment, instruments, cluster : as in `two_stage`
     """
     z = orthonormal(instruments)
-    parts = [z * column[:, None] for column in (outcome, treatment)]
-    left = [z * (column - z @ (z.T @ column))[:, None] for column in (outcome, treatment)]
-    sums = np.stack([clustered(part, cluster) for part in left])
-    return Moments(parts[0].sum(axis=0), parts[1].sum(axis=0), size**2 * np.einsum("agk,bgl->abkl", sums, sums))
+    sums = np.stack([clustered(z * column[:, None], cluster) for column in (outcome, treatment)])
+    outcomes, treatments = sums.sum(axis=1)
+    return Moments(outcomes, treatments, np.einsum("agk,bgl->abkl", sums, sums))
 
 
 def statistic(moments: Moments, value: float) -> float:
-    """Wald statistic of the instruments on outcome - value x treatment; chi-square with k degrees in large samples."""
+    """Score statistic of the instruments on outcome - value x treatment.
+
+    Chi-square with k degrees of freedom where clusters are many; never above the number of clusters.
+    """
     return float(_statistic(moments, np.array([1.0]), np.array([value]))[0])
 
 
