@@ -158,11 +158,11 @@ class StudyFile(_Strict):
         return self
 
     @model_validator(mode="after")
-    def _overrides_are_of_covariates(self) -> StudyFile:
-        named = [] if self.covariates == "graph" else self.covariates
+    def _overrides_are_of_named_columns(self) -> StudyFile:
+        named = {*([] if self.covariates == "graph" else self.covariates), *self.moderators, *self.instruments}
         for column, words in self.overrides.items():
             if column not in named:
-                raise ValueError(f"`overrides` names {column!r}, which `covariates` does not list")
+                raise ValueError(f"`overrides` names {column!r}, which neither `covariates` nor another key lists")
             if not words.strip():
                 raise ValueError(f"`overrides` gives no reason for {column!r}")
         return self

@@ -222,7 +222,8 @@ class EstimatorSpec:
     in `_column` is a column of its table, which the estimator then finds in the panel under its own name.
     `option_notes` says of each option what it means and which values are legal. `equation` is Markdown with formulas
     in ```math fences, as implemented; `edge_cases` are sentences on what is refused, left out or warned of. `since` is
-    the release that first had the estimator; without one the comparison marks it as new.
+    the release that first had the estimator; without one the comparison marks it as new. `needs` are keys of the study
+    file of which it takes one at least, and `needs_option` an option that the study must give.
     """
 
     name: str
@@ -234,6 +235,8 @@ class EstimatorSpec:
     assumptions: tuple[str, ...]
     standard_errors: str
     several_treatments: bool = False
+    needs: tuple[Literal["covariates", "moderators", "instruments"], ...] = ()
+    needs_option: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     option_notes: Mapping[str, str] = field(default_factory=dict)
     equation: str = ""

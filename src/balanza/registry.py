@@ -115,6 +115,11 @@ def reason_against(spec: EstimatorSpec | CheckSpec, study: Study) -> str | None:
         return f"takes {_words(spec.families)} outcomes, not {study.outcome.family}"
     if len(study.treatments) > 1 and isinstance(spec, EstimatorSpec) and not spec.several_treatments:
         return f"takes one treatment, not {len(study.treatments)}"
+    if isinstance(spec, EstimatorSpec):
+        if spec.needs and not any(getattr(study, key) for key in spec.needs):
+            return f"needs {' or '.join(spec.needs)}, and the study names none"
+        if spec.needs_option and study.options_of(spec.name).get(spec.needs_option) is None:
+            return f"needs the option `{spec.needs_option}` in the study"
     return None
 
 

@@ -163,6 +163,41 @@ def test_a_latent_that_unit_effects_absorb_is_adjusted_for_without_a_column() ->
     assert "Unit effects absorb L: what L does in each unit does not change over the window." in arm["assumptions"]
 
 
+def absorbing(graph: CausalGraph, **effects: str) -> CausalGraph:
+    """The graph with nodes that unit or period effects absorb."""
+    nodes = {name: replace(node, absorbed=effects.get(name)) for name, node in graph.nodes.items()}
+    return replace(graph, nodes=nodes)
+
+
+def test_effects_condition_on_a_collider_that_they_absorb() -> None:
+    nodes = {"K": "latent", "L": "latent", "A": "observed", "X": "observed", "Y": "observed"}
+    graph = toy(nodes, [("K", "X"), ("K", "A"), ("L", "A"), ("L", "Y"), ("X", "Y")], X="x", Y="y")
+    asked = study(Treatment("x", "dose", "x"), outcome="y")
+    assert identify(asked, graph)["arms"][0]["identified"]
+    (arm,) = identify(asked, absorbing(graph, A="unit effects"))["arms"]
+    assert not arm["identified"]
+    assert "X ← K → A ← L → Y stays open" in arm["reason"]
+
+
+@pytest.mark.parametrize("lost", ["X", "M"])
+def test_effects_that_absorb_what_the_effect_runs_through_leave_nothing(lost: str) -> None:
+    nodes = dict.fromkeys("XMY", "observed")
+    graph = absorbing(toy(nodes, [("X", "M"), ("M", "Y")], X="x", Y="y"), **{lost: "period effects"})
+    (arm,) = identify(study(Treatment("x", "dose", "x"), outcome="y"), graph)["arms"]
+    assert not arm["identified"]
+    assert f"period effects take out {lost}" in arm["reason"]
+
+
+def test_a_study_that_holds_another_valid_set_leaves_nothing_open() -> None:
+    nodes = dict.fromkeys("ABXY", "observed")
+    graph = toy(nodes, [("A", "X"), ("A", "B"), ("B", "Y"), ("X", "Y")], X="x", Y="y", A="a", B="b")
+    asked = study(Treatment("x", "dose", "x"), outcome="y", covariates=("a",))
+    (arm,) = identify(asked, graph)["arms"]
+    assert not any("stays open" in text for text in arm["assumptions"])
+    (bare,) = identify(replace(asked, covariates=()), graph)["arms"]
+    assert any("stays open" in text for text in bare["assumptions"])
+
+
 def test_the_number_of_sets_is_cut_and_said() -> None:
     """Four back doors, each closed by A or by its five causes: 2 to the 4 sets; A is no instrument given at most 4."""
     nodes, edges = dict.fromkeys("XY", "observed"), [("X", "Y")]

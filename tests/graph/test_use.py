@@ -103,6 +103,15 @@ def test_a_forbidden_covariate_is_refused_with_node_and_reason(tmp_path: Path, c
         prepare_verb.run(study, tmp_path, tmp_path / "rows.parquet", tmp_path / "design.json", answer)
 
 
+@pytest.mark.parametrize(("key", "role"), [("moderators", "moderator jobs"), ("instruments", "instrument jobs")])
+def test_moderators_and_instruments_are_held_to_the_graph_too(tmp_path: Path, key: str, role: str) -> None:
+    study, answer = asked(tmp_path, **{key: ["jobs"]})
+    with pytest.raises(GraphError, match=rf"{role} is forbidden by the graph"):
+        with_graph(load_study(study), study, answer)
+    study, answer = asked(tmp_path, **{key: ["jobs"]}, overrides={"jobs": "a test"})
+    assert with_graph(load_study(study), study, answer)[1][-1].endswith("because: a test")
+
+
 def test_an_override_lets_it_pass_and_is_recorded(tmp_path: Path) -> None:
     study, answer = asked(tmp_path, covariates=["jobs"], overrides={"jobs": "to see what the jobs carry"})
     _, assumptions = with_graph(load_study(study), study, answer)

@@ -91,6 +91,7 @@ $k$ counts all coefficients, those of period effects and baseline slopes that we
         " single period and the treatment is 0 or 1; `doubly_robust` with `target: att` is refused",
         "Refused where covariates tell treated from untreated rows without error, or are collinear",
         "Refused where DoWhy's value and that of our own kernel differ by more than 1e-6",
+        "Doses and treatments that switch off are refused without covariates: `twfe` says the same",
         "Rows with a probability of treatment below .02 or above .98 are counted in a warning",
         _notes.RATE,
         "Studies with weights are refused. There is no event study",
@@ -152,6 +153,10 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     method, target = chosen["method"], chosen["target"]
     _collapsed.no_weights(SPEC, study)
     _require_fit(study, panel, method, target)
+    if study.treatment.kind != "binary" and panel.n_periods > 1 and not set(study.covariates) - {"graph"}:
+        raise Unsupported(
+            "without covariates it is two-way least squares", where=SPEC.name, cure="Add `covariates`, or use twfe"
+        )
     rows = _rows(study, panel, chosen["unbalanced"])
     try:
         own = _adjust(rows, method, target)

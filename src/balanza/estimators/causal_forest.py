@@ -47,6 +47,7 @@ SPEC = EstimatorSpec(
     ),
     standard_errors="Orthogonal scores summed by cluster, G/(G-1), Student's t with G-1 degrees of freedom; nuisances"
     " and forest are predicted from other clusters and count as known",
+    needs=("covariates", "moderators"),
     options={"learner": "forest", "folds": 5, "trees": 500, "draws": 999, "unbalanced": "refuse"},
     option_notes={
         "learner": _notes.LEARNER,

@@ -42,6 +42,7 @@ SPEC = EstimatorSpec(
     ),
     standard_errors="Orthogonal scores summed by cluster, G/(G-1), Student's t with G-1 degrees of freedom; over sample"
     " splits the root of the median of squared error plus squared distance from the median",
+    needs=("covariates",),
     options={"learner": "lasso", "folds": 5, "repetitions": 5},
     option_notes={
         "learner": _notes.LEARNER,

@@ -40,6 +40,7 @@ SPEC = EstimatorSpec(
     standard_errors="Of two-stage least squares, clustered, G/(G-1) x (n-1)/(n-k) with unit effects nested; interval"
     " and p-value by inverting the clustered Anderson-Rubin test with the null imposed, chi-square with as many degrees"
     " of freedom as instruments",
+    needs=("instruments",),
     options={},
     equation=r"""
 Outcome $Y$, treatment $D$ and instruments $Z$ enter net of unit and period effects and of covariates (baseline ones

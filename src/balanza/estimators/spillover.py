@@ -44,6 +44,7 @@ SPEC = EstimatorSpec(
     ),
     standard_errors="Clustered, of both stages as one method of moments, without a small-sample factor, normal"
     " intervals; uniform bands by Rademacher multipliers",
+    needs_option="latitude_column",
     options={
         "latitude_column": None,
         "longitude_column": None,

@@ -39,6 +39,7 @@ SPEC = EstimatorSpec(
     ),
     standard_errors="Analytic, from influence functions summed within clusters, normal intervals; uniform bands by"
     " Rademacher multipliers",
+    needs_option="group_column",
     options={
         "group_column": None,
         "area_column": None,

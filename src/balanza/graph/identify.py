@@ -139,9 +139,11 @@ def identify(
             "two treatments stand for one node", where=f"study {study.name}", cure="Give each its own `node`"
         )
     measurement, dag = Measurement.of(graph, columns), graph.dag()
+    # Unit and period effects are in every model, so that what they absorb is conditioned on, wanted or not.
+    absorbed = dag.mask(name for name, node in graph.nodes.items() if node.absorbed)
 
     def ask(treatments: Sequence[Treatment], held: Sequence[str]) -> _Question:
-        effect = Effect.of(dag, dag.mask(held), dag.mask([outcome]))
+        effect = Effect.of(dag, dag.mask(held), dag.mask([outcome]), absorbed)
         _require_path(effect, study, graph)
         names = tuple(item.name for item in treatments)
         return _Question(study, graph, measurement, dag, effect, names, tuple(held), limit)
@@ -261,16 +263,16 @@ def _by_adjustment(question: _Question, allowed: int, left_out: int) -> tuple[di
     sets: list[int] = []
     if cheapest is not None:
         others = sorted(set(found) - {cheapest}, key=lambda nodes: (question.cost(nodes), nodes))
-        sets = [cheapest, *others][:limit]
+        sets = [nodes | effect.helpful(nodes, question.cost) for nodes in [cheapest, *others][:limit]]
     answer = {
         "identified": cheapest is not None,
         "reason": sentences.reason(
-            question.graph, effect, allowed, cheapest, question.parts(cheapest or 0)["unmeasured"]
+            question.graph, effect, allowed, sets[0] if sets else None, question.parts(cheapest or 0)["unmeasured"]
         ),
         "adjustment_sets": [question.parts(nodes) for nodes in sets],
         "n_sets": len(sets),
         "complete": complete,
-        "chosen": question.parts(cheapest) if cheapest is not None else None,
+        "chosen": question.parts(sets[0]) if sets else None,
     }
     return answer, sets
 

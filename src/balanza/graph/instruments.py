@@ -6,7 +6,7 @@ from itertools import combinations, islice
 
 from balanza.graph.adjustment import Effect
 from balanza.graph.dag import bits
-from balanza.graph.separators import Cost, minimal_separators
+from balanza.graph.separators import Cost, cheapest_separator, minimal_separators
 
 MOST_GIVEN = 4
 MOST_TRIED = 200
@@ -28,10 +28,11 @@ def is_instrument(effect: Effect, node: int, given: int) -> bool:
         Masks: of the instrument, and of what is conditioned on.
     """
     after = effect.dag.descendants(effect.treatments) | effect.forbidden | effect.outcome
-    if (node | given) & after or node & given:
+    if (node | given | effect.held) & after or node & given:
         return False
-    return effect.back_door.separated(node, effect.outcome, given) and not effect.back_door.separated(
-        node, effect.treatments, given
+    fixed = given | effect.held
+    return effect.back_door.separated(node, effect.outcome, fixed) and not effect.back_door.separated(
+        node, effect.treatments, fixed
     )
 
 
@@ -42,20 +43,28 @@ def instruments(effect: Effect, allowed: int, cost: Cost) -> list[tuple[int, int
     nodes are instruments on paper; the more must be known, the less a reader can follow.
     """
     found = []
-    usable = allowed & ~effect.dag.descendants(effect.treatments) & ~effect.forbidden & ~effect.ends
+    usable = allowed & ~effect.dag.descendants(effect.treatments) & ~effect.forbidden & ~effect.ends & ~effect.held
     for index in bits(usable):
         node = 1 << index
         if not effect.on_path or node & ~effect.dag.ancestors(effect.treatments):
             continue
-        tried = minimal_separators(effect.back_door, node, effect.outcome, usable & ~node, cost)
+        tried = minimal_separators(effect.back_door, node, effect.outcome, usable & ~node, cost, effect.held)
         fitting = [
             given
             for given in islice(tried, MOST_TRIED)
             if given.bit_count() <= MOST_GIVEN and is_instrument(effect, node, given)
         ]
         if fitting:
-            found.append((node, min(fitting, key=lambda given: (cost(given), given))))
+            given = min(fitting, key=lambda given: (cost(given), given))
+            found.append((node, given | _helpful(effect, node, given, cost)))
     return found
+
+
+def _helpful(effect: Effect, node: int, given: int, cost: Cost) -> int:
+    """Of what is held in any case, what a reader would name beside what is given."""
+    usable = (given | effect.held) & ~node & ~effect.ends
+    found = cheapest_separator(effect.back_door, node, effect.outcome, usable, cost)
+    return effect.held & (0 if found is None else found)
 
 
 def front_doors(effect: Effect, allowed: int) -> list[int]:
@@ -64,8 +73,12 @@ def front_doors(effect: Effect, allowed: int) -> list[int]:
     A set must cut all causal paths, have no open back door from the treatment, and none to the outcome but through the
     treatment. It may hold nodes beside the causal paths, which close back doors of those on them.
     """
-    candidates = [1 << index for index in bits(effect.dag.ancestors(effect.outcome) & allowed & ~effect.ends)]
+    candidates = [
+        1 << index for index in bits(effect.dag.ancestors(effect.outcome) & allowed & ~effect.ends & ~effect.held)
+    ]
     found: list[int] = []
+    if effect.absorbed:
+        return found
     for size in range(1, MOST_MEDIATORS + 1):
         for chosen in combinations(candidates, size):
             nodes = sum(chosen)
@@ -79,6 +92,6 @@ def _is_front_door(effect: Effect, nodes: int) -> bool:
     if dag.descendants(effect.treatments, avoiding=nodes) & effect.outcome:
         return False
     before = dag.without(effect.treatments, everything)
-    if not before.separated(effect.treatments, nodes, 0):
+    if not before.separated(effect.treatments, nodes, effect.held):
         return False
-    return dag.without(nodes, everything).separated(nodes, effect.outcome, effect.treatments)
+    return dag.without(nodes, everything).separated(nodes, effect.outcome, effect.treatments | effect.held)

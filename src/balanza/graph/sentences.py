@@ -26,6 +26,9 @@ def reason(graph: CausalGraph, effect: Effect, allowed: int, chosen: int | None,
     """
     dag = effect.dag
     ends = f"{_and(dag.members(effect.treatments))} on {_and(dag.members(effect.outcome))}"
+    if effect.absorbed:
+        lost = [f"{graph.nodes[name].absorbed} take out {name}" for name in dag.members(effect.absorbed)]
+        return f"Nothing of the effect of {ends} is left to compare: {_and(lost)}, which it runs through."
     if chosen is None:
         path = effect.open_path(effect.best_attempt(allowed))
         beside = [dag.names[node] for node in path if not (allowed | effect.on_path) >> node & 1]
@@ -133,6 +136,9 @@ def assumptions(
     ]
     if chosen is None:
         return [*found, verdict]
+    own = dag.mask(name for name, column in columns.items() if column in study.covariates)
+    if own and effect.adjusts(own):
+        chosen = own | chosen & effect.held
     nodes = dag.members(chosen)
     latent = [name for name in nodes if name in graph.latent and not graph.nodes[name].absorbed]
     if latent:
@@ -201,8 +207,9 @@ def _on_left_out(
             " absorb them only if what they do does not change over the window."
         )
     if moving:
-        path = effect.back_door.written(effect.open_path(chosen & ~dag.mask(moving)))
-        found.append(f"Not held fixed, and moving: {_and(_with_columns(moving, columns))}. So {path} stays open.")
+        path = effect.open_path(chosen & ~dag.mask(moving))
+        opened = f" So {effect.back_door.written(path)} stays open." if path else ""
+        found.append(f"Not held fixed, and moving: {_and(_with_columns(moving, columns))}.{opened}")
     return found
 
 

@@ -27,7 +27,7 @@ def moral_graph(dag: Dag, relevant: int) -> list[int]:
     return neighbours
 
 
-def minimal_separators(dag: Dag, a: int, b: int, allowed: int, cost: Cost) -> Iterator[int]:
+def minimal_separators(dag: Dag, a: int, b: int, allowed: int, cost: Cost, given: int = 0) -> Iterator[int]:
     """All minimal sets of allowed nodes that d-separate `a` and `b`, each once, cheap ones first as far as seen.
 
     Parameters
@@ -39,14 +39,17 @@ def minimal_separators(dag: Dag, a: int, b: int, allowed: int, cost: Cost) -> It
         Nodes that may enter.
     cost : callable
         Mask to cost; decides which of the known separators comes next.
+    given : int
+        Nodes that are conditioned on whatever else is; no separator names them.
 
     Yields
     ------
     int
         A separator; nothing where there is none, the empty set where none is needed.
     """
-    relevant = dag.ancestors(a | b)
-    neighbours = _eliminate(moral_graph(dag, relevant), relevant & ~allowed & ~a & ~b)
+    relevant = dag.ancestors(a | b | given)
+    unwanted = relevant & ~allowed & ~a & ~b & ~given
+    neighbours = _eliminate(_cut(moral_graph(dag, relevant), given), unwanted)
     first = _beside(neighbours, a)
     if first & b:
         return
@@ -66,14 +69,15 @@ def minimal_separators(dag: Dag, a: int, b: int, allowed: int, cost: Cost) -> It
                 heapq.heappush(todo, (cost(further), further))
 
 
-def cheapest_separator(dag: Dag, a: int, b: int, allowed: int, cost: Cost) -> int | None:
+def cheapest_separator(dag: Dag, a: int, b: int, allowed: int, cost: Cost, given: int = 0) -> int | None:
     """The allowed set of least cost that d-separates `a` and `b`: a minimum cut of the moral graph, or None.
 
-    Costs must be positive and add up over nodes. Of equal cuts it is the one nearest to `b`.
+    Costs must be positive and add up over nodes. Of equal cuts it is the one nearest to `b`. `given` are conditioned on
+    in any case, and cost nothing.
     """
     import networkx as nx
 
-    neighbours = moral_graph(dag, dag.ancestors(a | b))
+    neighbours = _cut(moral_graph(dag, dag.ancestors(a | b | given)), given)
     network = nx.DiGraph()
     for node, beside in enumerate(neighbours):
         capacity = cost(1 << node) if allowed & ~a & ~b & 1 << node else _BEYOND_ANY_COST
@@ -88,6 +92,11 @@ def cheapest_separator(dag: Dag, a: int, b: int, allowed: int, cost: Cost) -> in
     if value >= _BEYOND_ANY_COST:
         return None
     return sum(1 << node for node in range(len(neighbours)) if (node, "in") in near and (node, "out") not in near)
+
+
+def _cut(neighbours: list[int], nodes: int) -> list[int]:
+    """The graph without some nodes and without what ran through them: they are conditioned on."""
+    return [0 if nodes >> place & 1 else beside & ~nodes for place, beside in enumerate(neighbours)]
 
 
 def _eliminate(neighbours: list[int], unwanted: int) -> list[int]:

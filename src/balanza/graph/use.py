@@ -33,8 +33,9 @@ def with_graph(study: Study, study_file: Path, identification: Path | None) -> t
     Raises
     ------
     GraphError
-        If the answer is missing or is of another study, if no set identifies the effect, or if a covariate that the
-        study names is a mediator, a descendant or a collider without a reason in `overrides`.
+        If the answer is missing or is of another study, if no set identifies the effect, or if, without a reason in
+        `overrides`, a covariate or moderator that the study names is a mediator, a descendant or a collider, or an
+        instrument is none on the graph.
     """
     if study.graph is None:
         return study, []
@@ -51,7 +52,8 @@ def with_graph(study: Study, study_file: Path, identification: Path | None) -> t
     asked = answer["joint"] or answer["arms"][0]
     if study.covariates == ("graph",):
         columns = _columns(study, asked)
-        return replace(study, covariates=columns, baseline=columns), list(asked["assumptions"])
+        insisted = _overridden(study, asked)
+        return replace(study, covariates=columns, baseline=columns), [*asked["assumptions"], *insisted]
     return study, [*asked["assumptions"], *_overridden(study, asked)]
 
 
@@ -83,18 +85,26 @@ def _columns(study: Study, asked: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _overridden(study: Study, asked: dict[str, Any]) -> list[str]:
-    """Sentences on covariates that the graph forbids and the study insists on."""
-    against = {item["column"]: item for item in asked["forbidden"] if item["column"] and item["kind"] in REFUSED}
-    found = []
-    for column in study.covariates:
-        if column not in against:
-            continue
-        why = against[column]["reason"]
+    """Sentences on columns that the graph forbids and the study insists on."""
+    against = {
+        item["column"]: item["reason"] for item in asked["forbidden"] if item["column"] and item["kind"] in REFUSED
+    }
+    valid = {item["column"] for item in asked["instruments"]}
+    wrong = [("covariate", "adjusted for", name, against[name]) for name in study.covariates if name in against]
+    wrong += [("moderator", "conditioned on", name, against[name]) for name in study.moderators if name in against]
+    wrong += [
+        ("instrument", "used", name, f"{name} is no instrument on the graph.")
+        for name in study.instruments
+        if name not in valid
+    ]
+    for role, _, column, why in wrong:
         if column not in study.overrides:
             raise GraphError(
-                f"covariate {column} is forbidden by the graph {study.graph}: {why}",
+                f"{role} {column} is forbidden by the graph {study.graph}: {why}",
                 where=f"study {study.name}",
                 cure=f"Remove it, or give your reason in `overrides: {{{column}: ...}}`",
             )
-        found.append(f"{column} is adjusted for although {why.rstrip('.')}, because: {study.overrides[column]}")
-    return found
+    return [
+        f"{column} is {used} although {why.rstrip('.')}, because: {study.overrides[column]}"
+        for _, used, column, why in wrong
+    ]

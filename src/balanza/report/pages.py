@@ -106,6 +106,7 @@ def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
     lead = next((row["estimator"] for row in ran if not _events(found, row).empty), None)
     return {
         "study": found.study,
+        "own_panel": found.study.rows == "panel",
         "design": found.design,
         "card": _card(found),
         "ran": ran,
