@@ -75,7 +75,8 @@ def cohort_codes(rows: Rows, treatment: Treatment, axis: Axis, units: np.ndarray
         As `first_periods`, and if a unit has more than one.
     """
     first = first_periods(rows, treatment, axis.monthly)
-    codes = np.array([NEVER if np.isnan(value) else axis.code(int(value)) for value in first], np.int64)
+    different, which = np.unique(first, return_inverse=True)
+    codes = np.array([NEVER if np.isnan(value) else axis.code(int(value)) for value in different], np.int64)[which]
     changed = changes_within(codes, units)
     if changed.any():
         row = int(np.flatnonzero(changed)[0])
@@ -90,10 +91,12 @@ def cohort_codes(rows: Rows, treatment: Treatment, axis: Axis, units: np.ndarray
 
 def _from_column(rows: Rows, column: str, monthly: bool) -> np.ndarray:
     values = rows.frame[column]
-    numbers = np.full(len(values), np.nan)
+    numbers, never = np.full(len(values), np.nan), values.isna().to_numpy(bool)
     if not periods.is_monthly(values):
         numbers = np.asarray(pd.to_numeric(values, errors="coerce"), dtype=float)
-    never = (values.isna() | (values.astype(str).str.strip() == "")).to_numpy(bool) | (numbers == 0)
+        never = never | (numbers == 0)
+        if not pd.api.types.is_numeric_dtype(values):
+            never = never | (values.astype(str).str.strip() == "").to_numpy(bool)
     rows.refuse(numbers < 0, column, ROLE, "is negative", LEAVE_EMPTY)
     first = np.where(never, np.nan, numbers)
     if not monthly:

@@ -139,15 +139,24 @@ def test_a_misspelling_stops_the_run_before_anything_runs(project: Project, sett
     assert message in run.stdout + run.stderr
 
 
-def test_a_broken_study_stops_the_run_and_is_named(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (("title: ", "titel: "), "broken.yaml: unknown key 'titel'. Did you mean 'title'?"),
+        (("headline: poisson", "headline: poison"), "broken.yaml, headline: 'poison' is not registered. Did you mean "),
+        (("headline: poisson", "headline: etwfe"), "broken.yaml, headline: etwfe takes binary treatments, not dose."),
+    ],
+)
+def test_a_broken_study_stops_the_run_and_is_named(project: Project, spoil: tuple[str, str], message: str) -> None:
     path = project.folder / "config" / "studies" / "broken.yaml"
-    path.write_text("name: broken\ntitel: x\n")
+    whole = path.with_name("guard.yaml").read_text()
+    path.write_text(whole.replace("name: guard", "name: broken").replace(*spoil))
     try:
         run = project.snakemake("-n", check=False)
     finally:
         path.unlink()
     assert run.returncode != 0
-    assert "broken.yaml: unknown key 'titel'. Did you mean 'title'?" in run.stdout + run.stderr
+    assert message in run.stdout + run.stderr
 
 
 def test_truth_and_estimate_stand_side_by_side(project: Project) -> None:
