@@ -59,7 +59,8 @@ def test_every_key_of_the_contract_is_written_and_the_estimate_reads_back(study:
     assert run.returncode == 0, run.stderr
     assert re.fullmatch(
         rf"{tmp_path}/out/poisson.json: -0\.\d+ \(95 % interval -\S+ to -?\S+\), log scale; "
-        r"change -\S+ % \(-\S+ to -?\S+\); 20 clusters\n",
+        r"change -\S+ % \(-\S+ to -?\S+\); 20 clusters\n"
+        r"  estimand: .+\n(  warning: .+\n)*",
         run.stdout,
     )
     written = json.loads((tmp_path / "out" / "poisson.json").read_text())

@@ -120,6 +120,7 @@ def identify(
     from balanza.verbs import identify
 
     identify.run(study, out, graph)
+    wrote(out)
 
 
 @app.command()

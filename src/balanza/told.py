@@ -1,4 +1,4 @@
-"""One line on each file that a verb wrote, for whoever runs it by hand; no result depends on this module."""
+"""What a verb wrote, for whoever runs it by hand: a line on each file; no result depends on this module."""
 
 from __future__ import annotations
 
@@ -9,35 +9,74 @@ from balanza.provenance import read_json
 
 
 def wrote(*paths: Path) -> None:
-    """Print one line a file: rows of a table, the value of an estimate, the sentence of a check, else its size."""
+    """Print each file with its rows, estimate, sentence of a check or answer of a graph, else its size.
+
+    What an estimate warns of, and what a graph says of each treatment, stand on lines of their own below.
+    """
     for path in paths:
-        print(f"{path}: {_content(path)}")
+        first, *others = _content(path)
+        print(f"{path}: {first}")
+        for line in others:
+            print(f"  {line}")
 
 
-def _content(path: Path) -> str:
+def _content(path: Path) -> list[str]:
     if path.suffix == ".parquet":
         from pyarrow.parquet import read_metadata
 
         table = read_metadata(path)
-        return f"{table.num_rows:,} rows, {table.num_columns} columns"
+        return [f"{table.num_rows:,} rows, {table.num_columns} columns"]
     values = read_json(path) if path.suffix == ".json" else None
     if isinstance(values, dict) and "status" in values:
         return _result(values)
-    return f"{path.stat().st_size:,} bytes"
+    if isinstance(values, dict) and "arms" in values:
+        arms = [*values["arms"], *([values["joint"]] if values["joint"] else [])]
+        return [f"what the graph {values['graph']} says", *(line for arm in arms for line in _identified(arm))]
+    return [f"{path.stat().st_size:,} bytes"]
 
 
-def _result(values: dict[str, Any]) -> str:
+def _result(values: dict[str, Any]) -> list[str]:
     """An estimate or a check."""
     if values["status"] != "ran":
-        return f"{values['status']}, no number"
+        return [f"{values['status']}, no number"]
     if "sentence" in values:
         verdict = {True: "passed", False: "not passed", None: "informs"}[values["passed"]]
-        return f"{verdict}. {values['sentence']}"
-    low, high = values["interval"]
-    text = (
-        f"{values['value']:.4g} ({100 * values['level']:g} % interval {low:.4g} to {high:.4g}), {values['scale']} scale"
-    )
+        return [f"{verdict}. {values['sentence']}"]
+    span = _span(values["interval"], ".4g")
+    text = f"{values['value']:.4g} ({100 * values['level']:g} % interval {span}), {values['scale']} scale"
     if values["percent_change"]:
-        value, low, high = values["percent_change"]
-        text += f"; change {value:.3g} % ({low:.3g} to {high:.3g})"
-    return f"{text}; {values['n_clusters']} clusters"
+        value, *bounds = values["percent_change"]
+        change = "unbounded" if value is None else f"{value:.3g} %"
+        text += f"; change {change} ({_span(bounds, '.3g')})"
+    warnings = [f"warning: {warning}" for warning in values["warnings"]]
+    return [f"{text}; {values['n_clusters']} clusters", f"estimand: {values['estimand']}", *warnings]
+
+
+def _span(bounds: list[float | None], style: str) -> str:
+    """An interval; infinite ends, and both of an empty one, were written as null."""
+    if bounds == [None, None]:
+        return "unbounded or empty, as a warning says"
+    low, high = ("unbounded" if bound is None else f"{bound:{style}}" for bound in bounds)
+    return f"{low} to {high}"
+
+
+def _identified(arm: dict[str, Any]) -> list[str]:
+    """What a graph says of one treatment, or of several at once."""
+    return [
+        f"{arm['treatment']}: {arm['reason']}",
+        *_sets(arm),
+        f"covariates that it forbids: {len(arm['forbidden'])}",
+    ]
+
+
+def _sets(arm: dict[str, Any]) -> list[str]:
+    chosen = arm["chosen"]
+    if chosen is None:
+        return []
+    columns, unmeasured = (", ".join(chosen[key]) or "none" for key in ("columns", "unmeasured"))
+    count = f"{arm['n_sets']}{'' if arm['complete'] else ' or more'}"
+    return [
+        f"cheapest adjustment set: {', '.join(chosen['nodes']) or 'nothing'} (columns: {columns};"
+        f" unmeasured nodes: {unmeasured})",
+        f"minimal adjustment sets: {count}",
+    ]
