@@ -48,6 +48,7 @@ OPTIONS = {
 }
 # What some studies must name: covariates, moderators, instruments.
 NEEDS = {
+    "backdoor": {"covariates": ("moving",)},
     "double_ml": {"covariates": ("moving",)},
     "causal_forest": {"covariates": ("trait",), "moderators": ("size",)},
     "instrument": {"instruments": ("push",)},
@@ -297,7 +298,9 @@ def reduced(panel: Panel) -> Panel:
 
 @cases
 def test_unknown_option_is_refused(entry: Entry, kind: str, family: str) -> None:
-    study, panel = build(kind, family, noisy(), options={entry.spec.name: {"no_such_option": 1}})
+    study, panel = build(
+        kind, family, noisy(), options={entry.spec.name: {**OPTIONS.get(entry.spec.name, {}), "no_such_option": 1}}
+    )
     with pytest.raises(BalanzaError, match="no_such_option"):
         run(entry, study, panel)
 
