@@ -11,6 +11,9 @@ import balanza
 from balanza.errors import ConfigError
 from balanza.verbs import new
 
+FORM = {"estimators": "Difference of differences of means", "checks": "Agreement on direction"}
+"""The titles of the two forms, which two new files must not share."""
+
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -35,7 +38,9 @@ def test_a_new_file_is_the_form_under_its_name_and_the_next_steps_are_said(
     found.loader.exec_module(module)
     assert module.SPEC.name == "my_own"
     form = path.with_name("_template.py").read_text()
-    assert path.read_text() == form.replace('name="_template"', 'name="my_own"')
+    named = form.replace('name="_template"', 'name="my_own"').replace(f'title="{FORM[what]}"', 'title="My own"')
+    assert module.SPEC.title == "My own"
+    assert path.read_text() == named
     assert f"Wrote src/balanza/{what}/my_own.py" in done.stdout
     assert "python -m pytest tests/contract -k my_own" in done.stdout
 

@@ -67,8 +67,22 @@ class Page(HTMLParser):
         self.parts.append(data)
 
 
+def surroundings(results: Path, world: dict[str, str]) -> None:
+    """What a page needs of a run beside its studies, in an invented country of one municipality."""
+    config = {"seed": 1, "level": 0.95, "draws": 99} | world
+    (results / "config.yaml").write_text(yaml.safe_dump(config))
+    (results / "quality.json").write_text('{"sections": []}')
+    summary = results / "summary"
+    summary.mkdir()
+    square = gpd.GeoDataFrame({"cvegeo": ["01001"], "state": ["01"]}, geometry=[box(-102, 21, -101, 22)], crs=4326)
+    square.to_parquet(summary / "municipalities.parquet")
+    square[["state", "geometry"]].to_parquet(summary / "states.parquet")
+    pd.DataFrame({"cvegeo": ["01001"], "year": [2009], "rate": [9.0]}).to_parquet(summary / "municipal.parquet")
+    pd.DataFrame({"period": ["2009-01-01"], "rate": [9.0]}).to_parquet(summary / "national.parquet")
+
+
 def world(folder: Path, *, tested: bool = True, graph: str = GRAPH, **changes: Any) -> Path:
-    """The results of a run with the toy study in an invented country of one municipality, and its pages."""
+    """The results of a run with the toy study, and its pages."""
     study = toy.write(folder, graph=graph, **changes)
     results = folder / "results"
     own = results / "studies" / "toy"
@@ -82,16 +96,7 @@ def world(folder: Path, *, tested: bool = True, graph: str = GRAPH, **changes: A
     if tested:
         (results / "graph" / "toy" / "falsification.json").write_text(json.dumps(FALSIFICATION))
         (results / "graph" / "toy" / "discovery.json").write_text(json.dumps(DISCOVERY))
-    config = {"world": "own", "seed": 1, "level": 0.95, "draws": 99}
-    (results / "config.yaml").write_text(yaml.safe_dump(config))
-    (results / "quality.json").write_text('{"sections": []}')
-    summary = results / "summary"
-    summary.mkdir()
-    square = gpd.GeoDataFrame({"cvegeo": ["01001"], "state": ["01"]}, geometry=[box(-102, 21, -101, 22)], crs=4326)
-    square.to_parquet(summary / "municipalities.parquet")
-    square[["state", "geometry"]].to_parquet(summary / "states.parquet")
-    pd.DataFrame({"cvegeo": ["01001"], "year": [2009], "rate": [9.0]}).to_parquet(summary / "municipal.parquet")
-    pd.DataFrame({"period": ["2009-01-01"], "rate": [9.0]}).to_parquet(summary / "national.parquet")
+    surroundings(results, {"world": "own"})
     report.run(results, [study], graphs=["toy"])
     return results
 

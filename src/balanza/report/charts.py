@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import altair as alt
     import geopandas as gpd
 
-WIDTH = 860
+WIDTH, LABEL = 860, 420
 MONTH = r"\d{4}-\d{2}"
 BLUE, ORANGE, GREY = "#20639b", "#c4561f", "#767676"
 GROUPS = {
@@ -197,10 +197,11 @@ def _event_layers(rows: pd.DataFrame, x_title: str, y_title: str | None) -> Any:
     data = rows[[*numbers, *(["panel"] if "panel" in rows else [])]].astype(dict.fromkeys(numbers, float))
     data["when"] = data["event_time"].map(lambda time: "before" if time < 0 else "after")
     data["zero"] = 0.0
-    colour = alt.Color(
-        "when:N", scale=alt.Scale(domain=["before", "after"], range=[GREY, BLUE]), title=None, legend=_points_legend()
-    )
-    x = alt.X("event_time:Q", title=x_title, axis=alt.Axis(tickMinStep=1, format="d"))
+    known = {"before": GREY, "after": BLUE}
+    present = [when for when in known if when in set(data["when"])]
+    scale = alt.Scale(domain=present, range=[known[when] for when in present])
+    colour = alt.Color("when:N", scale=scale, title=None, legend=_points_legend())
+    x = alt.X("event_time:Q", title=x_title, scale=alt.Scale(padding=12), axis=alt.Axis(tickMinStep=1, format="d"))
     base = alt.Chart(data).encode(x=x, color=colour)
     layers = [alt.Chart(data).mark_rule(color="#444").encode(y="zero:Q")]
     if data["low_uniform"].notna().any():
@@ -228,7 +229,7 @@ def forest(rows: pd.DataFrame, title: str) -> Markup:
     """
     import altair as alt
 
-    y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=260))
+    y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=LABEL))
     base = alt.Chart(rows).encode(y=y)
     layers = [
         alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color="#444").encode(x="x:Q"),
@@ -237,7 +238,7 @@ def forest(rows: pd.DataFrame, title: str) -> Markup:
     ]
     if rows["truth"].notna().any():
         layers.append(base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x="truth:Q"))
-    return _svg(alt.layer(*layers).properties(width=WIDTH - 280, height=alt.Step(34)))
+    return _svg(alt.layer(*layers).properties(width=WIDTH - LABEL, height=alt.Step(34)))
 
 
 def national(frame: pd.DataFrame) -> Markup:

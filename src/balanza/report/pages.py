@@ -35,7 +35,7 @@ def write(world: WorldResults, out: Path) -> None:
     }
     for found in world.studies:
         pages[found.study.name] = environment.get_template("study.html.j2").render(
-            page=found.study.name, **_study(world, found)
+            page=found.study.name, own_rows=found.study.rows == "panel", **_study(world, found)
         )
     for study in world.waiting:
         pages[study.name] = environment.get_template("waiting.html.j2").render(page=study.name, study=study)
@@ -57,6 +57,7 @@ def _environment(world: WorldResults) -> Environment:
         "p": words.p_value,
         "cell": words.cell,
         "arrow": words.arrow,
+        "code": words.code,
     }
     environment.globals |= {
         "interval": words.interval,
@@ -85,14 +86,16 @@ def _home(world: WorldResults) -> dict[str, Any]:
 
 def _card(found: StudyResults) -> dict[str, Any]:
     study = found.study
-    rows = [row for row in found.comparison["rows"] if row["estimator"] == study.headline]
-    units = {treatment.name: treatment.unit for treatment in study.treatments}
+    headline = _headline(found)
+    rows = [row for row in found.comparison["rows"] if row["estimator"] == headline]
+    units = {treatment.name: words.unit_of(treatment) for treatment in study.treatments}
+    outcome, level = study.outcome.column, study.level
     return {
         "study": study,
         "findings": [
             {
                 "treatment": row["treatment"],
-                "text": words.finding(row, study.outcome.column, units.get(row["treatment"], "unit"), study.level),
+                "text": words.finding(row, outcome, units.get(row["treatment"], "unit of treatment"), level),
                 "truth": words.against_truth(row),
                 "missed": row.get("covers_truth") is False,
             }
@@ -101,19 +104,25 @@ def _card(found: StudyResults) -> dict[str, Any]:
     }
 
 
+def _headline(found: StudyResults) -> str | None:
+    """The headline estimator; where the study names none, the first that ran, and None where none did."""
+    ran = (row["estimator"] for row in found.comparison["rows"] if row["status"] == "ran")
+    return found.study.headline or next(ran, None)
+
+
 def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
     ran = [row for row in found.comparison["rows"] if row["status"] == "ran"]
     lead = next((row["estimator"] for row in ran if not _events(found, row).empty), None)
     return {
         "study": found.study,
-        "own_panel": found.study.rows == "panel",
         "design": found.design,
         "card": _card(found),
+        "headline": _headline(found),
         "ran": ran,
-        "others": [row for row in found.comparison["rows"] if row["status"] != "ran"],
+        "others": _others(found),
         "truth": found.comparison["truth"],
         "causes": causes.of_study(world, found),
-        "checks": found.checks,
+        "checks": [_check(found, check) for check in found.checks],
         "arms": [_arm(world, found, treatment) for treatment in found.study.treatments],
         "events": [chart for row in ran if row["estimator"] == lead and (chart := _event_study(found, row))],
         "more_events": _small_multiples(found, [row for row in ran if row["estimator"] != lead]),
@@ -125,6 +134,20 @@ def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
     }
 
 
+def _check(found: StudyResults, check: Mapping[str, Any]) -> dict[str, Any]:
+    return {**check, "consequence": words.consequence(check, found.study.outcome.family, _headline(found))}
+
+
+def _others(found: StudyResults) -> list[dict[str, Any]]:
+    """Those that did not run, in one group where status and reason are the same but for their own name."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for row in found.comparison["rows"]:
+        if row["status"] != "ran":
+            reason = str(row["reason"]).removeprefix(f"{row['estimator']}: ")
+            groups.setdefault((row["status"], reason), []).append(row)
+    return [{"status": status, "reason": reason, "rows": rows} for (status, reason), rows in groups.items()]
+
+
 def _arm(world: WorldResults, found: StudyResults, treatment: Treatment) -> dict[str, Any]:
     series = found.series[found.series["treatment"] == treatment.name]
     facts = next(item for item in found.design["treatments"] if item["name"] == treatment.name)
@@ -133,6 +156,7 @@ def _arm(world: WorldResults, found: StudyResults, treatment: Treatment) -> dict
     title = f"{outcome.column} per 100,000 a {time}" if outcome.exposure else outcome.column
     return {
         "treatment": treatment,
+        "words": words.measured_by(treatment),
         "facts": facts,
         "series": charts.series(series, title, facts.get("start")),
         "map": _treatment_map(world, found, treatment),
@@ -146,7 +170,7 @@ def _treatment_map(world: WorldResults, found: StudyResults, treatment: Treatmen
     areas = (world.states if unit == "state" else world.outlines).set_index(unit)
     if found.study.rows == "panel" or not units.index.isin(areas.index).any():
         return None
-    title = treatment.unit or treatment.name
+    title = words.measured_by(treatment)
     if treatment.kind == "dose":
         return charts.choropleth(areas, units["dose"], title, world.states)
     return charts.group_map(areas, units["group"], title, world.states)
@@ -162,7 +186,20 @@ def _event_study(found: StudyResults, row: Mapping[str, Any]) -> dict[str, Any] 
     if events.empty:
         return None
     chart = charts.event_study(events, _time_title(found), _scale_title(found, row))
-    return {"row": row, "chart": chart, "n_before": int((events["event_time"] < 0).sum())}
+    return {
+        "row": row,
+        "chart": chart,
+        "n_before": int((events["event_time"] < 0).sum()),
+        "uniform": bool(events["low_uniform"].notna().any()),
+        "reference": _reference(found, events),
+    }
+
+
+def _reference(found: StudyResults, events: pd.DataFrame) -> int | None:
+    """The event time that was left out, zero by construction: the last bin before treatment, where it has no point."""
+    last = -found.study.event_bins
+    times = events["event_time"]
+    return last if (times < 0).any() and not (times == last).any() else None
 
 
 def _time_title(found: StudyResults) -> str:
@@ -183,7 +220,12 @@ def _small_multiples(found: StudyResults, rows: list[dict[str, Any]]) -> dict[st
     ]
     if not parts:
         return None
-    return {"chart": charts.event_studies(pd.concat(parts), _time_title(found)), "n": len(parts)}
+    together = pd.concat(parts)
+    return {
+        "chart": charts.event_studies(together, _time_title(found)),
+        "n": len(parts),
+        "uniform": bool(together["low_uniform"].notna().any()),
+    }
 
 
 def _label(found: StudyResults, row: Mapping[str, Any]) -> str:

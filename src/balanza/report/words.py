@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from balanza.contract import Treatment
 
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
@@ -29,6 +34,15 @@ def percent(value: float | None) -> str:
     return f"{value:+,.1f}{THIN}%".replace(",", THIN).replace("-", MINUS)
 
 
+def code(text: str | None) -> Markup:
+    """Text with what stands in backticks as code; everything in it is escaped."""
+    parts = str(escape(text or "")).split("`")
+    if len(parts) % 2 == 0:  # a backtick without its partner stays as it is
+        parts[-2:] = ["`".join(parts[-2:])]
+    marked = [f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts)]
+    return Markup("".join(marked))  # noqa: S704 - escaped above
+
+
 def p_value(value: float | None) -> str:
     """A p-value to three decimals, with a floor."""
     if value is None:
@@ -48,6 +62,22 @@ def interval(bounds: Sequence[float] | None, write: Any = number) -> str:
     return "–" if bounds is None else f"[{write(bounds[0])}, {write(bounds[1])}]"
 
 
+def unit_of(treatment: Treatment) -> str:
+    """What effects of a treatment are stated per: the unit that the study gives, else that of its column."""
+    if treatment.unit:
+        return treatment.unit
+    if treatment.kind != "dose":
+        return "unit of treatment"
+    size = "unit" if treatment.per == 1 else f"{number(treatment.per)} units"
+    return f"{size} of {treatment.column}"
+
+
+def measured_by(treatment: Treatment) -> str:
+    """A treatment in a few words: its unit, or the column that holds it."""
+    given = treatment.first_treated
+    return treatment.unit or treatment.column or (given if isinstance(given, str) else treatment.name)
+
+
 def finding(row: Mapping[str, Any], outcome: str, unit: str, level: float) -> str:
     """What one estimate says, and what it cannot say, in one or two sentences.
 
@@ -65,8 +95,8 @@ def finding(row: Mapping[str, Any], outcome: str, unit: str, level: float) -> st
     if row["status"] != "ran":
         return f"No estimate: {row['reason']}"
     if row["percent_change"] is None:
-        bounds = interval(row["interval"])
-        return f"Per {unit}, {outcome} change by {number(row['value'])} ({100 * level:.0f} % interval {bounds})."
+        change = f"{number(row['value'])} ({100 * level:.0f} % interval {interval(row['interval'])})"
+        return f"The estimated change in {outcome} per {unit} is {change}."
     value, low, high = row["percent_change"]
     start = (
         f"Per {unit}, {outcome} are estimated to be {percent(abs(value)).lstrip('+')} "
@@ -103,6 +133,27 @@ def agreement(counts: Mapping[str, Any]) -> str:
         what, others = "a rise" if rise else "a fall", "" if n == rise + fall else ", and the others contain zero"
         return f"Of {n} estimators, {rise or fall} have an interval that is {what}{others}; {span}."
     return f"The intervals of all {n} estimators contain zero; {span}."
+
+
+def consequence(check: Mapping[str, Any], family: str, headline: str | None) -> str:
+    """What it means for the headline that the two-way fit was refuted; nothing where it was not.
+
+    Parameters
+    ----------
+    check : mapping
+        A check's JSON.
+    family : str
+        The family of the outcome, which says whose fit the check took apart.
+    headline : str or None
+        The estimator that the page leads with.
+    """
+    if check["name"] != "refuters" or check["passed"] is not False:
+        return ""
+    fit = "poisson" if family == "poisson" else "twfe"
+    if headline == fit:
+        return f"That fit is the headline, `{fit}`: its estimate and interval stand under this doubt."
+    other = f"the headline, `{headline}`," if headline else "what leads this page"
+    return f"That fit is `{fit}`; {other} was not tested by these attempts."
 
 
 def against_truth(row: Mapping[str, Any]) -> str:

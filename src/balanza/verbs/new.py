@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from pathlib import Path
 
 from balanza.errors import ConfigError
@@ -10,6 +11,7 @@ from balanza.provenance import write_text
 from balanza.registry import LEGAL_NAME, What, registry
 
 FOLDER = Path("src/balanza")
+TITLE = re.compile(r'(?<=\n    )title="[^"]*"')
 
 
 def run(what: What, name: str) -> Path:
@@ -46,8 +48,8 @@ def run(what: What, name: str) -> Path:
         )
     if path.exists() or _taken(name):
         raise ConfigError(f"there is an estimator or a check {name!r} already", cure="Choose another name")
-    text = template.read_text("utf-8")
-    write_text(path, text.replace('name="_template"', f'name="{name}"', 1))
+    text = template.read_text("utf-8").replace('name="_template"', f'name="{name}"', 1)
+    write_text(path, TITLE.sub(f'title="{name.replace("_", " ").capitalize()}"', text, count=1))
     print(_next(what, name, path))
     return path
 
