@@ -259,6 +259,7 @@ def test_a_study_that_waits_is_not_shown_with_what_an_earlier_run_found(project:
     shutil.copytree(project.folder / "results" / "synthetic", results)
     studies = project.folder / "config" / "studies"
     words = ["report", "--results", results, "--study", studies / "guard.yaml", "--waiting", studies / "surges.yaml"]
+    words += ["--graph", "security"]
     command = [sys.executable, "-m", "balanza", *map(str, words)]
     run = subprocess.run(command, env=project.environment(), capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

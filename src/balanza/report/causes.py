@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from balanza.contract import Study
+from balanza.errors import GraphError
 from balanza.report import words
 from balanza.report.load import GraphResults, StudyResults, WorldResults
 
@@ -48,7 +49,14 @@ def of_world(world: WorldResults) -> list[dict[str, Any]]:
 
 
 def _graph(world: WorldResults, answer: Mapping[str, Any]) -> GraphResults:
-    return next(graph for graph in world.graphs if graph.drawn["graph_digest"] == answer["graph_digest"])
+    for graph in world.graphs:
+        if graph.drawn["graph_digest"] == answer["graph_digest"]:
+            return graph
+    raise GraphError(
+        f"the report was not given the graph {answer['graph']}",
+        where=f"study {answer['study']}",
+        cure=f"Give --graph {answer['graph']}",
+    )
 
 
 def _arms(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
