@@ -3,13 +3,16 @@
 The criterion is complete (Shpitser, VanderWeele and Robins, 2010; Perkovic et al., 2018, JMLR 18): a set must hold no
 descendant of a node on a proper causal path, and must d-separate treatments and outcome in the proper back-door graph,
 which lacks the first arrows of those paths (van der Zander, Liskiewicz and Textor, 2014).
+
+What unit and period effects absorb is conditioned on whatever else is: a set is asked about together with it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from balanza.graph.dag import Dag
+from balanza.graph.dag import Dag, bits
 from balanza.graph.separators import Cost, cheapest_separator, minimal_separators
 
 
@@ -20,6 +23,7 @@ class Effect:
     on_path : nodes on proper causal paths, the outcome with them, the treatments without
     forbidden : these and all that they cause
     back_door : the graph without the first arrows of the causal paths
+    given : what unit and period effects condition on in any case; 0 is the pure question on the graph
     """
 
     dag: Dag
@@ -28,9 +32,10 @@ class Effect:
     on_path: int
     forbidden: int
     back_door: Dag
+    given: int = 0
 
     @classmethod
-    def of(cls, dag: Dag, treatments: int, outcome: int) -> Effect:
+    def of(cls, dag: Dag, treatments: int, outcome: int, given: int = 0) -> Effect:
         """Work out what lies on the causal paths."""
         after = dag.descendants(treatments, avoiding=treatments) & ~treatments
         on_path = after & dag.ancestors(outcome, avoiding=treatments)
@@ -41,6 +46,7 @@ class Effect:
             on_path,
             dag.descendants(on_path) if on_path else 0,
             dag.without(treatments, on_path),
+            given,
         )
 
     @property
@@ -48,31 +54,56 @@ class Effect:
         """Treatments and outcome."""
         return self.treatments | self.outcome
 
+    @property
+    def lost(self) -> int:
+        """What effects condition on and no adjustment may: with any of it, no set identifies the effect."""
+        return self.given & (self.forbidden | self.ends)
+
     def adjusts(self, nodes: int) -> bool:
-        """Whether adjusting for these nodes identifies the effect."""
-        return not nodes & (self.forbidden | self.ends) and self.back_door.separated(
-            self.treatments, self.outcome, nodes
+        """Whether adjusting for these nodes, beside what is given, identifies the effect."""
+        held = nodes | self.given
+        return not held & (self.forbidden | self.ends) and self.back_door.separated(
+            self.treatments, self.outcome, held
         )
 
+    def needed(self, nodes: int) -> int:
+        """A part of what is given that would be enough beside a set that adjusts, and of which no part would."""
+        return least(self.given & ~nodes, lambda part: replace(self, given=part).adjusts(nodes))
+
     def minimal_sets(self, allowed: int, cost: Cost, limit: int) -> tuple[list[int], bool]:
-        """Up to `limit` adjustment sets of allowed nodes of which no part adjusts, and whether these are all."""
+        """Up to `limit` adjustment sets of allowed nodes of which no part adjusts, and whether these are all.
+
+        They stand beside what is given, and leave it out.
+        """
         found: list[int] = []
+        if self.lost:
+            return found, True
         usable = allowed & ~self.forbidden
-        for nodes in minimal_separators(self.back_door, self.treatments, self.outcome, usable, cost):
+        for nodes in minimal_separators(self.back_door, self.treatments, self.outcome, usable, cost, self.given):
             if len(found) == limit:
                 return found, False
             found.append(nodes)
         return found, True
 
     def cheapest_set(self, allowed: int, cost: Cost) -> int | None:
-        """The adjustment set of least cost among allowed nodes, or None."""
+        """The adjustment set of least cost among allowed nodes, what is given left out; or None."""
+        if self.lost:
+            return None
         usable = allowed & ~self.forbidden
-        return cheapest_separator(self.back_door, self.treatments, self.outcome, usable, cost)
+        return cheapest_separator(self.back_door, self.treatments, self.outcome, usable, cost, self.given)
 
     def open_path(self, nodes: int) -> tuple[int, ...]:
         """A shortest non-causal path from a treatment to the outcome that adjusting for the nodes leaves open."""
-        return self.back_door.open_path(self.treatments, self.outcome, nodes)
+        return self.back_door.open_path(self.treatments, self.outcome, nodes | self.given & ~self.ends)
 
     def best_attempt(self, allowed: int) -> int:
-        """The allowed set that adjusts if any does: all allowed ancestors of treatments and outcome."""
-        return self.back_door.ancestors(self.ends) & allowed & ~self.forbidden & ~self.ends
+        """The allowed set that adjusts if any does: all allowed ancestors of treatments, outcome and what is given."""
+        return self.back_door.ancestors(self.ends | self.given) & allowed & ~self.forbidden & ~self.ends
+
+
+def least(nodes: int, enough: Callable[[int], bool]) -> int:
+    """What is left of nodes that are enough when each is dropped, in their order, if the rest still is."""
+    for index in bits(nodes):
+        if enough(nodes & ~(1 << index)):
+            nodes &= ~(1 << index)
+    return nodes

@@ -25,8 +25,9 @@ def is_instrument(effect: Effect, node: int, given: int) -> bool:
     effect : Effect
         Of a single treatment.
     node, given : int
-        Masks: of the instrument, and of what is conditioned on.
+        Masks: of the instrument, and of what is conditioned on beside what the effect has given.
     """
+    given |= effect.given
     after = effect.dag.descendants(effect.treatments) | effect.forbidden | effect.outcome
     if (node | given) & after or node & given:
         return False
@@ -39,15 +40,19 @@ def instruments(effect: Effect, allowed: int, cost: Cost) -> list[tuple[int, int
     """Allowed nodes that are instruments given at most MOST_GIVEN others, each with the cheapest such set.
 
     Of the minimal sets that separate a node from the outcome, MOST_TRIED are looked at. With a longer list given, many
-    nodes are instruments on paper; the more must be known, the less a reader can follow.
+    nodes are instruments on paper; the more must be known, the less a reader can follow. What effects condition on is
+    given besides, and no instrument: they leave it no variation of its own.
     """
-    found = []
-    usable = allowed & ~effect.dag.descendants(effect.treatments) & ~effect.forbidden & ~effect.ends
+    found: list[tuple[int, int]] = []
+    after = effect.dag.descendants(effect.treatments) | effect.forbidden | effect.ends
+    if effect.given & after:
+        return found
+    usable = allowed & ~after & ~effect.given
     for index in bits(usable):
         node = 1 << index
         if not effect.on_path or node & ~effect.dag.ancestors(effect.treatments):
             continue
-        tried = minimal_separators(effect.back_door, node, effect.outcome, usable & ~node, cost)
+        tried = minimal_separators(effect.back_door, node, effect.outcome, usable & ~node, cost, effect.given)
         fitting = [
             given
             for given in islice(tried, MOST_TRIED)
@@ -62,10 +67,14 @@ def front_doors(effect: Effect, allowed: int) -> list[int]:
     """Minimal front-door sets of at most MOST_MEDIATORS allowed nodes (Pearl, 1995, Biometrika 82).
 
     A set must cut all causal paths, have no open back door from the treatment, and none to the outcome but through the
-    treatment. It may hold nodes beside the causal paths, which close back doors of those on them.
+    treatment, all beside what the effect has given. It may hold nodes beside the causal paths, which close back doors of
+    those on them.
     """
-    candidates = [1 << index for index in bits(effect.dag.ancestors(effect.outcome) & allowed & ~effect.ends)]
     found: list[int] = []
+    if effect.given & effect.dag.descendants(effect.treatments):
+        return found
+    usable = effect.dag.ancestors(effect.outcome) & allowed & ~effect.ends & ~effect.given
+    candidates = [1 << index for index in bits(usable)]
     for size in range(1, MOST_MEDIATORS + 1):
         for chosen in combinations(candidates, size):
             nodes = sum(chosen)
@@ -79,6 +88,6 @@ def _is_front_door(effect: Effect, nodes: int) -> bool:
     if dag.descendants(effect.treatments, avoiding=nodes) & effect.outcome:
         return False
     before = dag.without(effect.treatments, everything)
-    if not before.separated(effect.treatments, nodes, 0):
+    if not before.separated(effect.treatments, nodes, effect.given):
         return False
-    return dag.without(nodes, everything).separated(nodes, effect.outcome, effect.treatments)
+    return dag.without(nodes, everything).separated(nodes, effect.outcome, effect.treatments | effect.given)
