@@ -142,10 +142,11 @@ class StudyFile(_Strict):
 
     @model_validator(mode="after")
     def _overrides_are_of_covariates(self) -> StudyFile:
-        named = [] if self.covariates == "graph" else self.covariates
+        covariates = [] if self.covariates == "graph" else self.covariates
+        named = [*covariates, *self.moderators, *self.instruments]
         for column, words in self.overrides.items():
             if column not in named:
-                raise ValueError(f"`overrides` names {column!r}, which `covariates` does not list")
+                raise ValueError(f"`overrides` names {column!r}, which is no covariate, moderator or instrument")
             if not words.strip():
                 raise ValueError(f"`overrides` gives no reason for {column!r}")
         return self

@@ -9,11 +9,14 @@ What unit and period effects absorb is conditioned on whatever else is: a set is
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from balanza.graph.dag import Dag, bits
 from balanza.graph.separators import Cost, cheapest_separator, minimal_separators
+
+LONGEST = 8
 
 
 @dataclass(frozen=True)
@@ -62,9 +65,7 @@ class Effect:
     def adjusts(self, nodes: int) -> bool:
         """Whether adjusting for these nodes, beside what is given, identifies the effect."""
         held = nodes | self.given
-        return not held & (self.forbidden | self.ends) and self.back_door.separated(
-            self.treatments, self.outcome, held
-        )
+        return not held & (self.forbidden | self.ends) and self.back_door.separated(self.treatments, self.outcome, held)
 
     def needed(self, nodes: int) -> int:
         """A part of what is given that would be enough beside a set that adjusts, and of which no part would."""
@@ -95,6 +96,25 @@ class Effect:
     def open_path(self, nodes: int) -> tuple[int, ...]:
         """A shortest non-causal path from a treatment to the outcome that adjusting for the nodes leaves open."""
         return self.back_door.open_path(self.treatments, self.outcome, nodes | self.given & ~self.ends)
+
+    def opened(self, nodes: int) -> tuple[int, ...]:
+        """A shortest non-causal path of at most LONGEST nodes that these nodes open, and is closed without; or ()."""
+        dag, end = self.back_door, self.outcome
+        above, before = dag.ancestors(nodes | self.given), dag.ancestors(self.given)
+        todo: deque[tuple[tuple[int, ...], bool]] = deque(((start,), False) for start in bits(self.treatments))
+        while todo:
+            path, new = todo.popleft()
+            if new and end >> path[-1] & 1:
+                return path
+            if end >> path[-1] & 1 or len(path) == LONGEST:
+                continue
+            here = path[-1]
+            for other in bits((dag.parents[here] | dag.children[here]) & ~self.treatments):
+                collides = len(path) > 1 and dag.children[path[-2]] >> here & 1 and dag.children[other] >> here & 1
+                passes = above >> here & 1 if collides else not (nodes | self.given) >> here & 1
+                if passes and other not in path:
+                    todo.append(((*path, other), new or bool(collides and not before >> here & 1)))
+        return ()
 
     def best_attempt(self, allowed: int) -> int:
         """The allowed set that adjusts if any does: all allowed ancestors of treatments, outcome and what is given."""

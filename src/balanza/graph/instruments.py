@@ -67,8 +67,8 @@ def front_doors(effect: Effect, allowed: int) -> list[int]:
     """Minimal front-door sets of at most MOST_MEDIATORS allowed nodes (Pearl, 1995, Biometrika 82).
 
     A set must cut all causal paths, have no open back door from the treatment, and none to the outcome but through the
-    treatment, all beside what the effect has given. It may hold nodes beside the causal paths, which close back doors of
-    those on them.
+    treatment, all beside what the effect has given. It may hold nodes beside the causal paths, which close back doors
+    of those on them.
     """
     found: list[int] = []
     if effect.given & effect.dag.descendants(effect.treatments):
