@@ -125,7 +125,7 @@ def test_unknown_config_key_is_refused_with_the_nearest_legal_key() -> None:
         ({"treatment": {"kind": "dose", "column": "d", "dose": "mean_post"}}, "needs `start`"),
         ({"covariates": "graph"}, "needs `graph`"),
         ({"graph": "absent.dot"}, r"toy\.yaml: there is no graph 'absent\.dot'\. Put it at .*graphs"),
-        ({"overrides": {"x": "because"}}, "`overrides` names 'x', which `covariates` does not list"),
+        ({"overrides": {"x": "because"}}, "`overrides` names 'x', which is no covariate, moderator or instrument"),
         ({"covariates": ["x"], "overrides": {"x": " "}}, "gives no reason for 'x'"),
         ({"event_bins": 0}, "event_bins"),
         ({"name": "../evil"}, "name"),
