@@ -77,7 +77,7 @@ class Study:
 
     `needs` is the key of the run that names a user's file, without which the study waits.
     `baseline` are those of the covariates that enter by their value before treatment (`balanza.baseline`), and
-    `overrides` the reasons to adjust for covariates that the graph forbids.
+    `overrides` the reasons to use columns that the graph forbids.
     """
 
     name: str

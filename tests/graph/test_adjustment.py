@@ -105,3 +105,37 @@ def test_back_door_sets_agree_with_dowhy(seed: int) -> None:
     before = dag.mask(allowed) & ~dag.descendants(effect.treatments)
     ours, _ = effect.minimal_sets(before, int.bit_count, 1000)
     assert {frozenset(dag.members(nodes)) for nodes in ours} == theirs
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_sets_beside_what_is_given_are_those_of_the_criterion(seed: int) -> None:
+    """Each is minimal beside what is given, as if that were in the set from the start."""
+    graph, dag, treatments, outcome, allowed = question(seed, 7, 1)
+    rng = np.random.default_rng([seed, 3])
+    given = {name for name in dag.names if name not in treatments | {outcome} and rng.random() < 0.3}
+    free = [name for name in allowed if name not in given]
+    every = [
+        frozenset(nodes) for nodes in oracle.subsets(free) if oracle.adjusts(graph, treatments, outcome, nodes | given)
+    ]
+    expected = {nodes for nodes in every if not any(other < nodes for other in every)}
+    effect = Effect.of(dag, dag.mask(treatments), dag.mask([outcome]), dag.mask(given))
+    found, complete = effect.minimal_sets(dag.mask(free), int.bit_count, 1000)
+    assert complete
+    assert {frozenset(dag.members(nodes)) for nodes in found} == expected
+    cheapest = effect.cheapest_set(dag.mask(free), int.bit_count)
+    assert (cheapest in found) if expected else cheapest is None
+    assert effect.adjusts(effect.best_attempt(dag.mask(free))) == bool(expected)
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_an_opened_path_is_open_with_the_nodes_and_closed_without(seed: int) -> None:
+    graph, dag, treatments, outcome, allowed = question(seed, 7, 1)
+    effect = Effect.of(dag, dag.mask(treatments), dag.mask([outcome]))
+    held = {name for index, name in enumerate(allowed) if (seed + index) % 2}
+    every = [path for path in oracle.paths(graph, treatments, outcome) if not oracle.causal(graph, path)]
+    opened = [p for p in every if oracle.blocked(graph, p, set()) and not oracle.blocked(graph, p, held)]
+    nodes = dag.mask(held) & ~effect.forbidden
+    if nodes != dag.mask(held):
+        pytest.skip("holds a node that no set may")
+    path = [dag.names[node] for node in effect.opened(nodes)]
+    assert path in opened if opened else not path

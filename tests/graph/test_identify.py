@@ -163,31 +163,6 @@ def test_a_latent_that_unit_effects_absorb_is_adjusted_for_without_a_column() ->
     assert "Unit effects absorb L: what L does in each unit does not change over the window." in arm["assumptions"]
 
 
-def absorbing(graph: CausalGraph, **effects: str) -> CausalGraph:
-    """The graph with nodes that unit or period effects absorb."""
-    nodes = {name: replace(node, absorbed=effects.get(name)) for name, node in graph.nodes.items()}
-    return replace(graph, nodes=nodes)
-
-
-def test_effects_condition_on_a_collider_that_they_absorb() -> None:
-    nodes = {"K": "latent", "L": "latent", "A": "observed", "X": "observed", "Y": "observed"}
-    graph = toy(nodes, [("K", "X"), ("K", "A"), ("L", "A"), ("L", "Y"), ("X", "Y")], X="x", Y="y")
-    asked = study(Treatment("x", "dose", "x"), outcome="y")
-    assert identify(asked, graph)["arms"][0]["identified"]
-    (arm,) = identify(asked, absorbing(graph, A="unit effects"))["arms"]
-    assert not arm["identified"]
-    assert "X ← K → A ← L → Y stays open" in arm["reason"]
-
-
-@pytest.mark.parametrize("lost", ["X", "M"])
-def test_effects_that_absorb_what_the_effect_runs_through_leave_nothing(lost: str) -> None:
-    nodes = dict.fromkeys("XMY", "observed")
-    graph = absorbing(toy(nodes, [("X", "M"), ("M", "Y")], X="x", Y="y"), **{lost: "period effects"})
-    (arm,) = identify(study(Treatment("x", "dose", "x"), outcome="y"), graph)["arms"]
-    assert not arm["identified"]
-    assert f"period effects take out {lost}" in arm["reason"]
-
-
 def test_a_study_that_holds_another_valid_set_leaves_nothing_open() -> None:
     nodes = dict.fromkeys("ABXY", "observed")
     graph = toy(nodes, [("A", "X"), ("A", "B"), ("B", "Y"), ("X", "Y")], X="x", Y="y", A="a", B="b")
@@ -236,3 +211,116 @@ def test_a_study_that_the_graph_cannot_serve_is_refused(asked: Study, problem: s
 def test_a_treatment_may_name_its_node() -> None:
     asked = study(Treatment("jump", "binary", first_treated={"11": "2020-03"}, node="GN"))
     assert identify(asked, SECURITY)["arms"][0]["node"] == "GN"
+
+
+ASKED = study(Treatment("x", "dose", "x"), outcome="y")
+ENDS = {"X": "observed", "Y": "observed"}
+
+
+def absorbing(graph: CausalGraph, name: str, by: str) -> CausalGraph:
+    return replace(graph, nodes={**graph.nodes, name: replace(graph.nodes[name], absorbed=by)})
+
+
+@pytest.mark.parametrize(
+    ("nodes", "edges", "name", "by", "why"),
+    [
+        (
+            {"L1": "latent", "L2": "latent", "A": "observed"},
+            [("L1", "X"), ("L1", "A"), ("L2", "A"), ("L2", "Y"), ("X", "Y")],
+            "A",
+            "unit effects",
+            "X ← L1 → A ← L2 → Y stays open",
+        ),
+        (
+            {"A": "observed"},
+            [("X", "A"), ("A", "Y")],
+            "A",
+            "period effects",
+            "period effects condition on A, which lies on a causal path",
+        ),
+        ({}, [("X", "Y")], "X", "period effects", "period effects condition on X, which is a treatment"),
+        (
+            {"A": "observed", "B": "observed"},
+            [("X", "B"), ("B", "Y"), ("B", "A")],
+            "A",
+            "unit effects",
+            "unit effects condition on A, which is caused by what lies on a causal path",
+        ),
+    ],
+)
+def test_what_effects_absorb_is_conditioned_on_wanted_or_not(
+    nodes: dict[str, str], edges: list[tuple[str, str]], name: str, by: str, why: str
+) -> None:
+    """By the adjustment criterion (Shpitser, VanderWeele and Robins, 2010) each graph alone needs no adjustment."""
+    graph = absorbing(toy(ENDS | nodes, edges, X="x", Y="y"), name, by)
+    answer = identify(ASKED, graph)
+    (arm,) = answer["arms"]
+    assert answer["conditioned"] == [{"node": name, "by": by}]
+    assert not arm["identified"]
+    assert not arm["identified_here"]
+    assert arm["adjustment_sets"] == []
+    assert why in arm["reason"]
+    pure = identify(ASKED, graph, absorbed=())
+    assert pure["conditioned"] == []
+    assert pure["arms"][0]["chosen"]["nodes"] == ()
+
+
+def test_a_collider_that_effects_absorb_is_closed_by_what_is_measured_beside_it() -> None:
+    nodes = {"L1": "observed", "L2": "latent", "A": "observed"}
+    edges = [("L1", "X"), ("L1", "A"), ("L2", "A"), ("L2", "Y"), ("X", "Y")]
+    graph = absorbing(toy(ENDS | nodes, edges, X="x", Y="y", L1="l"), "A", "unit effects")
+    (arm,) = identify(ASKED, graph)["arms"]
+    assert arm["chosen"]["columns"] == ["l"]
+    assert arm["identified_here"]
+
+
+def test_the_shipped_graph_answers_the_guard_alike_with_and_without_effects() -> None:
+    for absorbed in (None, ()):
+        (arm,) = identify(study(GUARD), SECURITY, STATE, absorbed=absorbed)["arms"]
+        assert not arm["identified"]
+        assert "GN ← CRIM0 → VIOL → HINE stays open" in arm["reason"]
+    pure = identify(study(PROGRAMMES), SECURITY, STATE, absorbed=())["arms"][0]["chosen"]
+    assert pure["nodes"] == ("BUDGET", "POP", "SALIENCE", "SOC", "TIME")
+    assert pure["absorbed"] == []
+
+
+def test_another_valid_set_than_the_cheapest_leaves_nothing_open() -> None:
+    nodes = {"A": "observed", "B": "observed"}
+    edges = [("A", "X"), ("A", "B"), ("B", "Y"), ("X", "Y")]
+    graph = toy(ENDS | nodes, edges, X="x", Y="y", A="a", B="b")
+    (arm,) = identify(replace(ASKED, covariates=("a",)), graph)["arms"]
+    assert arm["chosen"]["nodes"] == ("B",)
+    assert "Held fixed: A (a)." in arm["assumptions"]
+    assert not any("stays open" in text or "Not held fixed" in text for text in arm["assumptions"])
+    (none,) = identify(ASKED, graph)["arms"]
+    assert any("X ← A → B → Y stays open" in text for text in none["assumptions"])
+
+
+def test_a_collider_is_forbidden_where_nothing_identifies() -> None:
+    nodes = {"L": "latent", "L1": "latent", "L2": "latent", "C": "observed", "W": "observed"}
+    edges = [("L", "X"), ("L", "Y"), ("L1", "X"), ("L1", "C"), ("L2", "C"), ("L2", "Y"), ("X", "Y"), ("W", "Y")]
+    (arm,) = identify(ASKED, toy(ENDS | nodes, edges, X="x", Y="y", C="c", W="w"))["arms"]
+    assert not arm["identified"]
+    assert [(item["node"], item["kind"]) for item in arm["forbidden"]] == [("C", "collider")]
+    assert "X ← L1 → C ← L2 → Y" in arm["forbidden"][0]["reason"]
+
+
+def test_an_instrument_is_observed_and_not_absorbed() -> None:
+    nodes = {"L": "latent", "Z": "latent", "W": "observed", "V": "observed"}
+    edges = [("Z", "X"), ("W", "X"), ("V", "X"), ("L", "X"), ("L", "Y"), ("X", "Y")]
+    graph = absorbing(toy(ENDS | nodes, edges, X="x", Y="y", V="v", W="w"), "Z", "unit effects")
+    graph = absorbing(graph, "W", "period effects")
+    (arm,) = identify(replace(ASKED, instruments=("v", "w")), graph)["arms"]
+    assert [item["node"] for item in arm["instruments"]] == ["V"]
+    assert arm["not_instruments"] == [
+        {"node": "W", "column": "w", "reason": "period effects leave W no variation of its own."}
+    ]
+
+
+def test_an_undated_panel_is_said_to_hold_several_periods() -> None:
+    graph = absorbing(
+        toy(ENDS | {"L": "latent"}, [("L", "X"), ("L", "Y"), ("X", "Y")], X="x", Y="y"), "L", "unit effects"
+    )
+    said = "The rows hold several periods: of a cross-section, no unit or period effects condition on L."
+    assert said in identify(replace(ASKED, rows="panel"), graph)["arms"][0]["assumptions"]
+    assert said not in identify(ASKED, graph)["arms"][0]["assumptions"]

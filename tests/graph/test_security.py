@@ -164,3 +164,25 @@ def test_an_arrow_to_violence_ends_an_instrument(node: str, given: str) -> None:
 def test_there_is_no_front_door() -> None:
     for treatment in ("GN", "PREV", "SOCPROG"):
         assert front_doors(effect(treatment), OBSERVED) == []
+
+
+def test_the_sets_of_the_notes_hold_beside_what_effects_condition_on() -> None:
+    """GUARD_BY_MONEY and JOINT leave BUDGET out, PREVENTION leaves TIME and GEO out: effects hold them all the same."""
+    given = DAG.mask(name for name, node in GRAPH.nodes.items() if node.absorbed)
+    assert DAG.members(given) == ("BUDGET", "FORMULA", "GEO", "TIME")
+    sets = {
+        "GN": [GUARD, GUARD_BY_MONEY],
+        "PREV": [PREVENTION, PREVENTION_BY_RULE],
+        "SOCPROG": [PROGRAMMES],
+        "GN PREV SOCPROG": [JOINT],
+    }
+    for treatments, stated in sets.items():
+        asked = Effect.of(DAG, mask(treatments), mask("VIOL"), given)
+        assert all(asked.adjusts(mask(nodes)) for nodes in stated)
+    for treatments in ("GN", "GN PREV SOCPROG"):
+        assert Effect.of(DAG, mask(treatments), mask("VIOL"), given).minimal_sets(OBSERVED, int.bit_count, 9)[0] == []
+    found = dict(instruments(Effect.of(DAG, mask("GN"), mask("VIOL"), given), OBSERVED, int.bit_count))
+    assert {mask("TIER"), mask("MIGR"), mask("BASE")} <= set(found)
+    assert mask("FORMULA") not in dict(
+        instruments(Effect.of(DAG, mask("PREV"), mask("VIOL"), given), OBSERVED, int.bit_count)
+    )

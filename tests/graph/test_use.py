@@ -103,15 +103,6 @@ def test_a_forbidden_covariate_is_refused_with_node_and_reason(tmp_path: Path, c
         prepare_verb.run(study, tmp_path, tmp_path / "rows.parquet", tmp_path / "design.json", answer)
 
 
-@pytest.mark.parametrize(("key", "role"), [("moderators", "moderator jobs"), ("instruments", "instrument jobs")])
-def test_moderators_and_instruments_are_held_to_the_graph_too(tmp_path: Path, key: str, role: str) -> None:
-    study, answer = asked(tmp_path, **{key: ["jobs"]})
-    with pytest.raises(GraphError, match=rf"{role} is forbidden by the graph"):
-        with_graph(load_study(study), study, answer)
-    study, answer = asked(tmp_path, **{key: ["jobs"]}, overrides={"jobs": "a test"})
-    assert with_graph(load_study(study), study, answer)[1][-1].endswith("because: a test")
-
-
 def test_an_override_lets_it_pass_and_is_recorded(tmp_path: Path) -> None:
     study, answer = asked(tmp_path, covariates=["jobs"], overrides={"jobs": "to see what the jobs carry"})
     _, assumptions = with_graph(load_study(study), study, answer)
@@ -144,8 +135,10 @@ def test_a_proxy_that_the_rows_lack_completes_nothing(tmp_path: Path) -> None:
         (tmp_path / "security.dot").write_bytes(ROOT.joinpath("config/graphs/security.dot").read_bytes())
         identify.run(study, tmp_path / "identification.json", codebook=CODEBOOK)
         if rows == "municipality_month":
-            adjusted, _ = with_graph(load_study(study), study, tmp_path / "identification.json")
-            assert adjusted.covariates == ("mayor_aligned", "criminal_presence", "population")
+            chosen = read(tmp_path / "identification.json")["arms"][0]["if_proxied"]["chosen"]
+            assert {"mayor_aligned", "criminal_presence", "population"} <= set(chosen["columns"])
+            with pytest.raises(GraphError, match=r"GN0.* cannot be held fixed.* opens GN ← GN0 → VIOL0 ← SOC → VIOL"):
+                with_graph(load_study(study), study, tmp_path / "identification.json")
     with pytest.raises(GraphError, match=r"In the study's rows nothing stands for CRIM0\."):
         with_graph(load_study(study), study, tmp_path / "identification.json")
 
@@ -233,3 +226,47 @@ def test_the_period_before_treatment_is_before_the_first_of_all(
     found = prepare(adjusted, read_rows(study, adjusted, None))
     expected = table[table["year"] == year].sort_values("place")["wealth"]
     assert found.by_unit("wealth").tolist() == expected.tolist()
+
+
+def with_a_collider() -> str:
+    """The toy's graph with WEALTH caused by U, which moves MONEY, and by V, which moves CRIME; neither has a column."""
+    nodes = "".join(f'  {name} [title="{name}", theme=context, time=before, observed=yes]\n' for name in "UV")
+    arrows = ("U -> MONEY", "U -> WEALTH", "V -> WEALTH", "V -> CRIME")
+    return toy.GRAPH.replace("}\n", nodes + "".join(f"  {arrow} [reason=r, source=s]\n" for arrow in arrows) + "}\n")
+
+
+def test_a_measured_part_that_opens_a_path_is_refused_by_name(tmp_path: Path) -> None:
+    """WEALTH is a common cause and a collider of U and V; held alone it opens MONEY <- U -> WEALTH <- V -> CRIME."""
+    study, answer = asked(tmp_path, graph=with_a_collider())
+    arm = read(answer)["arms"][0]
+    assert arm["identified"]
+    assert not arm["identified_here"]
+    assert arm["opened"] == "MONEY ← U → WEALTH ← V → CRIME"
+    with pytest.raises(GraphError, match=r"V cannot be held fixed.*opens MONEY ← U → WEALTH ← V → CRIME"):
+        with_graph(load_study(study), study, answer)
+
+
+def test_an_instrument_that_reaches_the_outcome_is_refused_without_a_reason(tmp_path: Path) -> None:
+    changes = {"instruments": ["wealth"], "covariates": []}
+    study, answer = asked(tmp_path, **changes)
+    with pytest.raises(GraphError, match=r"wealth is no instrument for MONEY .*WEALTH → CRIME.*overrides"):
+        with_graph(load_study(study), study, answer)
+    study, answer = asked(tmp_path, **changes, overrides={"wealth": "to compare"})
+    _, said = with_graph(load_study(study), study, answer)
+    assert said[-1].startswith("wealth is an instrument although WEALTH reaches CRIME past MONEY")
+    assert said[-1].endswith("because: to compare")
+
+
+def test_an_instrument_that_the_graph_has_passes(tmp_path: Path) -> None:
+    text = toy.GRAPH.replace('  WEALTH -> CRIME [reason="r", source="s"]\n', "")
+    study, answer = asked(tmp_path, graph=text, instruments=["wealth"], covariates=[])
+    assert read(answer)["arms"][0]["not_instruments"] == []
+    assert with_graph(load_study(study), study, answer)[0].instruments == ("wealth",)
+
+
+def test_a_moderator_is_held_to_what_the_graph_forbids(tmp_path: Path) -> None:
+    study, answer = asked(tmp_path, covariates=[], moderators=["jobs"])
+    with pytest.raises(GraphError, match=r"moderator jobs is forbidden .*JOBS lies on a causal path"):
+        with_graph(load_study(study), study, answer)
+    study, answer = asked(tmp_path, covariates=[], moderators=["jobs"], overrides={"jobs": "to describe"})
+    assert with_graph(load_study(study), study, answer)[1][-1].endswith("because: to describe")

@@ -168,9 +168,9 @@ def test_edges_of_a_search_in_arrows(mark: str | None, drawn: str) -> None:
 
 
 def test_an_effect_that_needs_an_unmeasured_node_is_identified_on_paper_only() -> None:
-    assert words.verdict({"identified": True, "chosen": {"unmeasured": []}}) == "identified"
-    assert words.verdict({"identified": True, "chosen": {"unmeasured": ["A"]}}) == (
-        "identified only if more is measured"
+    assert words.verdict({"identified": True, "identified_here": True}) == "identified"
+    assert words.verdict({"identified": True, "identified_here": False}) == (
+        "identified by the graph, but not with these columns"
     )
     assert words.verdict({"identified": False, "chosen": None}) == "not identified"
     assert words.how_many_sets(50, complete=False) == "There are more than 50 minimal sets"

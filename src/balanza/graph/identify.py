@@ -7,6 +7,7 @@
     rows                  the study's rows, which decide the columns that measure a node
     outcome               {node, column, measures, around}: the latent that it measures, if the graph names one, and a
                           causal path from a treatment that reaches the outcome without passing it ("" where none does)
+    conditioned           [{node, by}]: nodes that unit or period effects condition on, in every set, wanted or not
     limit                 the most adjustment sets that are listed
     arms                  one per treatment, see below
     joint                 the same for all treatments at once; null for a study with one
@@ -15,17 +16,22 @@ An arm (or the joint answer) has
 
     treatment, node, column       in words; the joint answer joins names by "and", and has no column
     treatments, nodes             the same as lists
-    identified, reason            whether a set of observed or absorbed nodes adjusts; a sentence
+    identified, reason            whether a set of observed nodes adjusts beside what effects absorb; a sentence
+    identified_here               whether the columns of the study's rows measure all that the chosen set needs
     adjustment_sets               up to `limit` sets {nodes, columns, unmeasured, absorbed, minimal}, the cheapest
                                   first: `columns` measure some nodes in the study's rows, unit or period effects
-                                  absorb others, and the rest is observed in principle and unmeasured here
+                                  absorb others (named where the set needs them), and the rest is observed in principle
+                                  and unmeasured here; minimal beside all that effects condition on
     n_sets, complete              how many are listed, and whether these are all minimal ones
     chosen                        the cheapest: fewest unmeasured nodes, then fewest columns; null where there is none
-    if_proxied                    where not identified: {latents, identified, reason, adjustment_sets, n_sets, complete,
-                                  chosen} if latents with a proxy were measured by it; else null
+    opened                        a path that the measured part of the chosen set (or of that with proxies) opens, and
+                                  without it is closed; "" where none of at most eight nodes is
+    if_proxied                    where not identified: {latents, identified, identified_here, reason, adjustment_sets,
+                                  n_sets, complete, chosen} if latents with a proxy were measured by it; else null
     instruments                   [{node, column, given, given_columns, threat}]; kept out of the adjustment sets, since
                                   they amplify bias (Bhattacharya and Vogt, 2007; Pearl, 2010), unless without them no
                                   set remains, or only one with more unmeasured nodes
+    not_instruments               [{node, column, reason}]: instruments that the study names and the graph rules out
     front_door                    [[node, ...], ...]
     mediators                     nodes on the causal paths, the outcome left out
     forbidden                     [{node, column, kind, reason}], kind: mediator | descendant | collider | instrument
@@ -37,35 +43,35 @@ Nothing here reads data.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from balanza.contract import Study, Treatment
 from balanza.errors import GraphError
 from balanza.graph import sentences
-from balanza.graph.adjustment import Effect
+from balanza.graph.adjustment import Effect, least
 from balanza.graph.dag import Dag, bits
-from balanza.graph.instruments import front_doors, instruments
+from balanza.graph.instruments import MOST_GIVEN, front_doors, instruments, is_instrument
 from balanza.graph.model import CausalGraph
 
 LIMIT = 50
-_ABSORBED, _MEASURED, _UNMEASURED = 1, 1_000, 1_000_000
+_MEASURED, _UNMEASURED = 1, 1_000
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """How a study gets hold of each node: the column that measures it, or the effects that absorb it."""
+    """How a study gets hold of each node: the column that measures it, or the effects that condition on it."""
 
     columns: dict[str, str]
     absorbed: dict[str, str]
 
     @classmethod
-    def of(cls, graph: CausalGraph, columns: Collection[str] | None) -> Measurement:
+    def of(cls, graph: CausalGraph, columns: Collection[str] | None, absorbed: Collection[str]) -> Measurement:
         """With the columns that the study's rows have; None stands for all that the graph names."""
         named = {name: node.column or node.proxy for name, node in graph.nodes.items()}
         return cls(
             {name: column for name, column in named.items() if column and (columns is None or column in columns)},
-            {name: node.absorbed for name, node in graph.nodes.items() if node.absorbed},
+            {name: node.absorbed or "effects" for name, node in graph.nodes.items() if name in absorbed},
         )
 
 
@@ -83,20 +89,17 @@ class _Question:
     limit: int
 
     def cost(self, mask: int) -> int:
-        """Unmeasured nodes weigh more than any number of columns, columns more than what effects absorb."""
-        names = [self.dag.names[index] for index in bits(mask)]
-        n_absorbed = sum(name in self.measurement.absorbed for name in names)
-        n_measured = sum(name in self.measurement.columns and name not in self.measurement.absorbed for name in names)
-        n_unmeasured = len(names) - n_absorbed - n_measured
-        return _ABSORBED * n_absorbed + _MEASURED * n_measured + _UNMEASURED * n_unmeasured
+        """Unmeasured nodes weigh more than any number of columns."""
+        measured = [self.dag.names[index] in self.measurement.columns for index in bits(mask)]
+        return sum(_MEASURED if known else _UNMEASURED for known in measured)
 
     def n_unmeasured(self, mask: int) -> int:
-        """Nodes that neither a column measures nor an effect absorbs."""
+        """Nodes that no column measures."""
         return self.cost(mask) // _UNMEASURED
 
     def parts(self, mask: int) -> dict[str, Any]:
-        """An adjustment set as the schema has it."""
-        names = self.dag.members(mask)
+        """An adjustment set as the schema has it, with what it needs of that which effects condition on."""
+        names = self.dag.members(mask | self.effect.needed(mask))
         columns, absorbed = self.measurement.columns, self.measurement.absorbed
         return {
             "nodes": names,
@@ -108,7 +111,11 @@ class _Question:
 
 
 def identify(
-    study: Study, graph: CausalGraph, columns: Collection[str] | None = None, limit: int = LIMIT
+    study: Study,
+    graph: CausalGraph,
+    columns: Collection[str] | None = None,
+    limit: int = LIMIT,
+    absorbed: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Ask a causal graph about the effects of a study.
 
@@ -121,6 +128,9 @@ def identify(
         Columns of the study's rows; without it every column that the graph names counts as measured.
     limit : int
         The most adjustment sets to list.
+    absorbed : collection of str, optional
+        Nodes that unit and period effects condition on; `()` asks of the graph alone. Without it, all which the graph
+        says that effects absorb; where the rows may be a cross-section, the assumptions say so.
 
     Returns
     -------
@@ -138,12 +148,12 @@ def identify(
         raise GraphError(
             "two treatments stand for one node", where=f"study {study.name}", cure="Give each its own `node`"
         )
-    measurement, dag = Measurement.of(graph, columns), graph.dag()
-    # Unit and period effects are in every model, so that what they absorb is conditioned on, wanted or not.
-    absorbed = dag.mask(name for name, node in graph.nodes.items() if node.absorbed)
+    if absorbed is None:
+        absorbed = [name for name, node in graph.nodes.items() if node.absorbed]
+    measurement, dag = Measurement.of(graph, columns, absorbed), graph.dag()
 
     def ask(treatments: Sequence[Treatment], held: Sequence[str]) -> _Question:
-        effect = Effect.of(dag, dag.mask(held), dag.mask([outcome]), absorbed)
+        effect = Effect.of(dag, dag.mask(held), dag.mask([outcome]), dag.mask(absorbed))
         _require_path(effect, study, graph)
         names = tuple(item.name for item in treatments)
         return _Question(study, graph, measurement, dag, effect, names, tuple(held), limit)
@@ -166,6 +176,7 @@ def identify(
             "measures": graph.nodes[outcome].measures,
             "around": sentences.around(graph, together.effect),
         },
+        "conditioned": [{"node": name, "by": measurement.absorbed[name]} for name in sorted(measurement.absorbed)],
         "limit": limit,
         "arms": arms,
         "joint": _answer(together, [], every) if len(nodes) > 1 else None,
@@ -221,8 +232,7 @@ def _mask(found: list[tuple[int, int]]) -> int:
 
 
 def _observed(graph: CausalGraph, dag: Dag) -> int:
-    """Nodes that may be adjusted for: observed ones, and latents that unit or period effects absorb."""
-    return dag.mask(name for name, node in graph.nodes.items() if node.observed or node.absorbed)
+    return dag.mask(name for name, node in graph.nodes.items() if node.observed)
 
 
 def _answer(question: _Question, found: list[tuple[int, int]], left_out: int) -> dict[str, Any]:
@@ -231,9 +241,10 @@ def _answer(question: _Question, found: list[tuple[int, int]], left_out: int) ->
     observed = _observed(graph, dag)
     plain, sets = _by_adjustment(question, observed, left_out)
     proxied = [name for name, node in graph.nodes.items() if node.proxy]
-    if_proxied = None
+    if_proxied, allowed = None, observed
     if not plain["identified"] and proxied:
-        if_proxied, sets = _by_adjustment(question, observed | dag.mask(proxied), left_out)
+        allowed = observed | dag.mask(proxied)
+        if_proxied, sets = _by_adjustment(question, allowed, left_out)
         if_proxied = {"latents": proxied, **if_proxied}
     return {
         "treatment": " and ".join(question.treatments),
@@ -242,13 +253,20 @@ def _answer(question: _Question, found: list[tuple[int, int]], left_out: int) ->
         "treatments": question.treatments,
         "nodes": question.nodes,
         **plain,
+        "opened": _opened(question, sets[0]) if sets else "",
         "if_proxied": if_proxied,
         "instruments": [_instrument(question, node, given) for node, given in found],
+        "not_instruments": _not_instruments(question, found) if len(question.nodes) == 1 else [],
         "front_door": [dag.members(nodes) for nodes in front_doors(effect, observed)],
         "mediators": dag.members(effect.on_path & ~effect.outcome),
-        "forbidden": sentences.forbidden(graph, effect, observed, sets, left_out),
+        "forbidden": sentences.forbidden(graph, effect, observed, sets, left_out, _beside(question, sets)),
         "assumptions": sentences.assumptions(
-            question.study, graph, effect, question.measurement.columns, sets[0] if sets else None, plain["reason"]
+            question.study,
+            graph,
+            effect,
+            question.measurement.columns,
+            sets[0] if sets else None,
+            plain["reason"],
         ),
     }
 
@@ -263,29 +281,57 @@ def _by_adjustment(question: _Question, allowed: int, left_out: int) -> tuple[di
     sets: list[int] = []
     if cheapest is not None:
         others = sorted(set(found) - {cheapest}, key=lambda nodes: (question.cost(nodes), nodes))
-        sets = [nodes | effect.helpful(nodes, question.cost) for nodes in [cheapest, *others][:limit]]
+        sets = [cheapest, *others][:limit]
+    chosen = question.parts(cheapest) if cheapest is not None else None
     answer = {
-        "identified": cheapest is not None,
-        "reason": sentences.reason(
-            question.graph, effect, allowed, sets[0] if sets else None, question.parts(cheapest or 0)["unmeasured"]
-        ),
+        "identified": chosen is not None,
+        "identified_here": chosen is not None and not chosen["unmeasured"],
+        "reason": sentences.reason(question.graph, effect, allowed, cheapest, chosen["unmeasured"] if chosen else ()),
         "adjustment_sets": [question.parts(nodes) for nodes in sets],
         "n_sets": len(sets),
         "complete": complete,
-        "chosen": question.parts(sets[0]) if sets else None,
+        "chosen": chosen,
     }
     return answer, sets
 
 
+def _beside(question: _Question, sets: list[int]) -> int | None:
+    """The set beside which colliders show: the chosen one, or that which would do if all latents were measured."""
+    everything = (1 << len(question.dag.names)) - 1 & ~question.effect.given & ~question.effect.ends
+    return sets[0] if sets else question.effect.cheapest_set(everything, question.cost)
+
+
+def _opened(question: _Question, chosen: int) -> str:
+    measured = question.dag.mask(name for name in question.dag.members(chosen) if name in question.measurement.columns)
+    return question.dag.written(question.effect.opened(measured)) if measured != chosen else ""
+
+
+def _not_instruments(question: _Question, found: list[tuple[int, int]]) -> list[dict[str, Any]]:
+    """Instruments that the study names although neither its covariates nor a few nodes make them valid."""
+    graph, dag, effect = question.graph, question.dag, question.effect
+    held = [name for column in question.study.covariates if (name := graph.node_of(column))]
+    refused = []
+    for column in question.study.instruments:
+        name = graph.node_of(column)
+        if name is None or dag.mask([name]) in dict(found):
+            continue
+        if not is_instrument(effect, dag.mask([name]), dag.mask(held)):
+            why = sentences.no_instrument(graph, effect, name, MOST_GIVEN)
+            refused.append({"node": name, "column": column, "reason": why})
+    return refused
+
+
 def _instrument(question: _Question, node: int, given: int) -> dict[str, Any]:
-    name, others = question.dag.members(node)[0], question.dag.members(given)
+    effect = question.effect
+    needed = least(effect.given, lambda part: is_instrument(replace(effect, given=part), node, given))
+    name, others = question.dag.members(node)[0], question.dag.members(given | needed)
     columns, stated = question.measurement.columns, question.graph.nodes[name]
-    outcome = question.dag.members(question.effect.outcome)[0]
+    outcome = question.dag.members(effect.outcome)[0]
     threat = stated.threat or f"fails if {name} changes {outcome} other than through {question.nodes[0]}"
     return {
         "node": name,
         "column": columns.get(name),
         "given": others,
         "given_columns": [columns[other] for other in others if other in columns],
-        "threat": threat + (f"; {stated.absorbed} leave it no variation of its own" if stated.absorbed else ""),
+        "threat": threat,
     }

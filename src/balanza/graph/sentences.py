@@ -26,9 +26,8 @@ def reason(graph: CausalGraph, effect: Effect, allowed: int, chosen: int | None,
     """
     dag = effect.dag
     ends = f"{_and(dag.members(effect.treatments))} on {_and(dag.members(effect.outcome))}"
-    if effect.absorbed:
-        lost = [f"{graph.nodes[name].absorbed} take out {name}" for name in dag.members(effect.absorbed)]
-        return f"Nothing of the effect of {ends} is left to compare: {_and(lost)}, which it runs through."
+    if effect.lost:
+        return f"No set identifies the effect of {ends}: {_lost(graph, effect)}."
     if chosen is None:
         path = effect.open_path(effect.best_attempt(allowed))
         beside = [dag.names[node] for node in path if not (allowed | effect.on_path) >> node & 1]
@@ -40,9 +39,10 @@ def reason(graph: CausalGraph, effect: Effect, allowed: int, chosen: int | None,
             + (f", since {hidden} cannot be measured" if hidden else "")
             + (f". Measuring {_or(cures)} would be enough." if cures else ".")
         )
-    if not chosen:
+    needed = effect.needed(chosen)
+    if not chosen | needed:
         return f"No back-door path is open, so the effect of {ends} needs no adjustment."
-    names = _and(dag.members(chosen))
+    names = _and(dag.members(chosen | needed))
     text = f"Adjusting for {names} closes every back-door path, and so identifies the effect of {ends}."
     if unmeasured:
         path = effect.open_path(chosen & ~dag.mask(unmeasured))
@@ -51,6 +51,40 @@ def reason(graph: CausalGraph, effect: Effect, allowed: int, chosen: int | None,
             f" {effect.back_door.written(path)} is open."
         )
     return text
+
+
+def _lost(graph: CausalGraph, effect: Effect) -> str:
+    """Which node of the effect itself is taken out, and by what."""
+    dag, said = effect.dag, []
+    for name in dag.members(effect.lost):
+        node = dag.mask([name])
+        if node & effect.ends:
+            what = "is a treatment" if node & effect.treatments else "is the outcome"
+        elif node & effect.on_path:
+            what = "lies on a causal path"
+        else:
+            what = "is caused by what lies on a causal path"
+        said.append(f"{graph.nodes[name].absorbed or 'effects'} condition on {name}, which {what}")
+    return " and ".join(said)
+
+
+def no_instrument(graph: CausalGraph, effect: Effect, name: str, most: int) -> str:
+    """Why a node is no instrument."""
+    dag, node = effect.dag, effect.dag.mask([name])
+    treatment, outcome = (dag.members(ends)[0] for ends in (effect.treatments, effect.outcome))
+    if not graph.nodes[name].observed:
+        return f"{name} is latent."
+    if node & effect.given:
+        return f"{graph.nodes[name].absorbed or 'effects'} leave {name} no variation of its own."
+    if node & dag.descendants(effect.treatments):
+        return f"{name} is caused by {treatment}."
+    path = effect.back_door.open_path(node, effect.outcome, effect.given & ~effect.ends)
+    if path:
+        return (
+            f"{name} reaches {outcome} past {treatment}: {effect.back_door.written(path)}, and no set of up to {most}"
+            " observed nodes closes all such paths and leaves it to move the treatment."
+        )
+    return f"{name} does not move {treatment}."
 
 
 def around(graph: CausalGraph, effect: Effect) -> str:
@@ -64,14 +98,16 @@ def around(graph: CausalGraph, effect: Effect) -> str:
 
 
 def forbidden(
-    graph: CausalGraph, effect: Effect, observed: int, sets: Sequence[int], instruments: int
+    graph: CausalGraph, effect: Effect, observed: int, sets: Sequence[int], instruments: int, beside: int | None
 ) -> list[dict[str, Any]]:
     """Nodes never to be conditioned on, with the kind and the reason, in the order of the file.
 
-    A collider is one that opens a path beside the first of `sets`, and stands in none of them.
+    A collider is one that opens a path `beside` the chosen set (where nothing observed adjusts, beside that which would
+    do with all latents measured), and stands in none of `sets`.
     """
     found = []
-    used = 0
+    used = effect.given | (beside or 0)
+    whose = "the chosen set" if sets else "what would close all other paths"
     for nodes in sets:
         used |= nodes
     for index, name in enumerate(effect.dag.names):
@@ -81,9 +117,9 @@ def forbidden(
         kind, why = _against(effect, node)
         if not kind and node & instruments & ~used:
             kind, why = "instrument", "is an instrument: adjusting for it amplifies whatever bias is left"
-        if not kind and sets and node & observed & ~used and not effect.adjusts(sets[0] | node):
-            path = effect.back_door.written(effect.open_path(sets[0] | node))
-            kind, why = "collider", f"is a collider: beside the chosen set it opens {path}"
+        if not kind and beside is not None and node & observed & ~used and not effect.adjusts(beside | node):
+            path = effect.back_door.written(effect.open_path(beside | node))
+            kind, why = "collider", f"is a collider: beside {whose} it opens {path}"
         if kind:
             column = graph.nodes[name].column or graph.nodes[name].proxy
             found.append({"node": name, "column": column, "kind": kind, "reason": f"{name} {why}."})
@@ -133,18 +169,18 @@ def assumptions(
         f"The graph {graph.name} is right: where none of its {len(graph.edges)} arrows joins two of its"
         f" {len(graph.nodes)} nodes there is no direct effect, and no common cause is missing.",
         *_on_the_outcome(graph, effect),
+        *_on_the_rows(study, effect),
     ]
     if chosen is None:
         return [*found, verdict]
-    own = dag.mask(name for name, column in columns.items() if column in study.covariates)
-    if own and effect.adjusts(own):
-        chosen = own | chosen & effect.held
+    own = dag.mask(_held(study, tuple(graph.nodes), columns)) if study.covariates != ("graph",) else 0
+    chosen = own if own and effect.adjusts(own) else chosen
     nodes = dag.members(chosen)
-    latent = [name for name in nodes if name in graph.latent and not graph.nodes[name].absorbed]
+    latent = [name for name in nodes if name in graph.latent]
     if latent:
         found.append(verdict)
-    found += _on_absorbed(graph, nodes)
-    held = _held(study, nodes, columns, graph)
+    found += _on_absorbed(graph, dag.members(effect.needed(chosen)))
+    held = _held(study, nodes, columns)
     if held:
         how = " by their values before treatment, with an effect of their own in each period"
         how = how if study.covariates == ("graph",) else ""
@@ -154,7 +190,16 @@ def assumptions(
         for name in held
         if name in latent
     ]
-    return found + _on_left_out(graph, effect, chosen, held, columns)
+    return found + _on_left_out(graph, effect, chosen, own | dag.mask(held), columns)
+
+
+def _on_the_rows(study: Study, effect: Effect) -> list[str]:
+    """What is said where the study's file does not tell whether its rows have effects: a panel of its own, undated."""
+    dated = any(item.start is not None or item.kind in ("binary", "reversible") for item in study.treatments)
+    if study.rows != "panel" or dated or not effect.given:
+        return []
+    names = _and(effect.dag.members(effect.given))
+    return [f"The rows hold several periods: of a cross-section, no unit or period effects condition on {names}."]
 
 
 def _on_the_outcome(graph: CausalGraph, effect: Effect) -> list[str]:
@@ -184,19 +229,17 @@ def _on_absorbed(graph: CausalGraph, nodes: Sequence[str]) -> list[str]:
     return found
 
 
-def _held(study: Study, nodes: Sequence[str], columns: Mapping[str, str], graph: CausalGraph) -> list[str]:
-    """Nodes of the set whose column is a covariate of the study."""
+def _held(study: Study, nodes: Sequence[str], columns: Mapping[str, str]) -> list[str]:
+    """Those of some nodes whose column is a covariate of the study."""
     if study.covariates == ("graph",):
-        return [name for name in nodes if name in columns and not graph.nodes[name].absorbed]
+        return [name for name in nodes if name in columns]
     return [name for name in nodes if columns.get(name) in study.covariates]
 
 
-def _on_left_out(
-    graph: CausalGraph, effect: Effect, chosen: int, held: Sequence[str], columns: Mapping[str, str]
-) -> list[str]:
+def _on_left_out(graph: CausalGraph, effect: Effect, chosen: int, held: int, columns: Mapping[str, str]) -> list[str]:
     """Nodes of the set that the estimate does not hold fixed: those settled before treatment, and those that move."""
     dag = effect.dag
-    left = [name for name in dag.members(chosen) if name not in held and not graph.nodes[name].absorbed]
+    left = dag.members(chosen & ~held)
     start = min(graph.times.index(graph.nodes[dag.names[index]].time) for index in bits(effect.treatments))
     settled = [name for name in left if graph.times.index(graph.nodes[name].time) < start]
     moving = [name for name in left if name not in settled]
@@ -206,10 +249,12 @@ def _on_left_out(
             f"Not held fixed, but settled before treatment: {_and(_with_columns(settled, columns))}. Unit effects"
             " absorb them only if what they do does not change over the window."
         )
-    if moving:
-        path = effect.open_path(chosen & ~dag.mask(moving))
-        opened = f" So {effect.back_door.written(path)} stays open." if path else ""
-        found.append(f"Not held fixed, and moving: {_and(_with_columns(moving, columns))}.{opened}")
+    path = effect.open_path((held | dag.mask(settled)) & ~effect.ends)
+    if moving and path:
+        found.append(
+            f"Not held fixed, and moving: {_and(_with_columns(moving, columns))}. So {effect.back_door.written(path)}"
+            " stays open."
+        )
     return found
 
 

@@ -30,6 +30,9 @@ def moral_graph(dag: Dag, relevant: int) -> list[int]:
 def minimal_separators(dag: Dag, a: int, b: int, allowed: int, cost: Cost, given: int = 0) -> Iterator[int]:
     """All minimal sets of allowed nodes that d-separate `a` and `b`, each once, cheap ones first as far as seen.
 
+    What is given is conditioned on in any case: a set is minimal beside it, and does not name it. Its ancestors are
+    relevant too, since a given collider joins its parents.
+
     Parameters
     ----------
     dag : Dag
@@ -40,7 +43,7 @@ def minimal_separators(dag: Dag, a: int, b: int, allowed: int, cost: Cost, given
     cost : callable
         Mask to cost; decides which of the known separators comes next.
     given : int
-        Nodes that are conditioned on whatever else is; no separator names them.
+        Nodes other than `a` and `b` that every set holds.
 
     Yields
     ------
@@ -48,8 +51,7 @@ def minimal_separators(dag: Dag, a: int, b: int, allowed: int, cost: Cost, given
         A separator; nothing where there is none, the empty set where none is needed.
     """
     relevant = dag.ancestors(a | b | given)
-    unwanted = relevant & ~allowed & ~a & ~b & ~given
-    neighbours = _eliminate(_cut(moral_graph(dag, relevant), given), unwanted)
+    neighbours = _eliminate(_given_out(moral_graph(dag, relevant), given), relevant & ~allowed & ~a & ~b)
     first = _beside(neighbours, a)
     if first & b:
         return
@@ -70,14 +72,15 @@ def minimal_separators(dag: Dag, a: int, b: int, allowed: int, cost: Cost, given
 
 
 def cheapest_separator(dag: Dag, a: int, b: int, allowed: int, cost: Cost, given: int = 0) -> int | None:
-    """The allowed set of least cost that d-separates `a` and `b`: a minimum cut of the moral graph, or None.
+    """The allowed set of least cost that, beside `given`, d-separates `a` and `b`, or None.
 
-    Costs must be positive and add up over nodes. Of equal cuts it is the one nearest to `b`. `given` are conditioned on
-    in any case, and cost nothing.
+    It is a minimum cut of the moral graph, from which what is given is taken out.
+
+    Costs must be positive and add up over nodes. Of equal cuts it is the one nearest to `b`.
     """
     import networkx as nx
 
-    neighbours = _cut(moral_graph(dag, dag.ancestors(a | b | given)), given)
+    neighbours = _given_out(moral_graph(dag, dag.ancestors(a | b | given)), given)
     network = nx.DiGraph()
     for node, beside in enumerate(neighbours):
         capacity = cost(1 << node) if allowed & ~a & ~b & 1 << node else _BEYOND_ANY_COST
@@ -94,9 +97,9 @@ def cheapest_separator(dag: Dag, a: int, b: int, allowed: int, cost: Cost, given
     return sum(1 << node for node in range(len(neighbours)) if (node, "in") in near and (node, "out") not in near)
 
 
-def _cut(neighbours: list[int], nodes: int) -> list[int]:
-    """The graph without some nodes and without what ran through them: they are conditioned on."""
-    return [0 if nodes >> place & 1 else beside & ~nodes for place, beside in enumerate(neighbours)]
+def _given_out(neighbours: list[int], given: int) -> list[int]:
+    """The moral graph without what is conditioned on: it lets nothing pass."""
+    return [0 if given >> node & 1 else beside & ~given for node, beside in enumerate(neighbours)]
 
 
 def _eliminate(neighbours: list[int], unwanted: int) -> list[int]:

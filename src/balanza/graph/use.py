@@ -28,33 +28,33 @@ def with_graph(study: Study, study_file: Path, identification: Path | None) -> t
     study_file : Path
         Its file, for messages.
     identification : Path or None
-        What the verb `identify` wrote; needed by a study with a graph and covariates.
+        What the verb `identify` wrote; needed by a study with a graph and covariates, moderators or instruments.
 
     Raises
     ------
     GraphError
-        If the answer is missing or is of another study, if no set identifies the effect, or if, without a reason in
-        `overrides`, a covariate or moderator that the study names is a mediator, a descendant or a collider, or an
-        instrument is none on the graph.
+        If the answer is missing or is of another study, if no set identifies the effect or the measured part of it
+        opens a path; or if, without a reason in `overrides`, a covariate or moderator that the study names is a
+        mediator, a descendant or a collider, or an instrument is none on the graph.
     """
     if study.graph is None:
         return study, []
     command = f"python -m balanza identify --study {study_file} --out identification.json"
     if identification is None:
-        if study.covariates:
+        if study.covariates or study.moderators or study.instruments:
             raise GraphError(
-                f"its covariates depend on the graph {study.graph}",
+                f"its columns depend on the graph {study.graph}",
                 where=f"study {study.name}",
                 cure=f"First run `{command}`, then give --identification identification.json",
             )
         return study, [f"The graph {study.graph} was not asked what this estimate takes for granted."]
     answer = _read(identification, study, command)
     asked = answer["joint"] or answer["arms"][0]
+    said = [*asked["assumptions"], *_overridden(study, asked), *_instruments(study, answer["arms"])]
     if study.covariates == ("graph",):
         columns = _columns(study, asked)
-        insisted = _overridden(study, asked)
-        return replace(study, covariates=columns, baseline=columns), [*asked["assumptions"], *insisted]
-    return study, [*asked["assumptions"], *_overridden(study, asked)]
+        return replace(study, covariates=columns, baseline=columns), said
+    return study, said
 
 
 def _read(identification: Path, study: Study, command: str) -> dict[str, Any]:
@@ -81,30 +81,48 @@ def _columns(study: Study, asked: dict[str, Any]) -> tuple[str, ...]:
             where=f"study {study.name}, graph {study.graph}",
             cure="Leave `covariates: graph` out, and read the estimate as descriptive",
         )
+    if asked["opened"]:
+        raise GraphError(
+            f"{' and '.join(chosen['unmeasured'])} cannot be held fixed, and what is left of the adjustment set opens"
+            f" {asked['opened']}, which is closed without it",
+            where=f"study {study.name}, graph {study.graph}",
+            cure=f"Measure {' and '.join(chosen['unmeasured'])}, or name the covariates yourself",
+        )
     return tuple(chosen["columns"])
 
 
 def _overridden(study: Study, asked: dict[str, Any]) -> list[str]:
-    """Sentences on columns that the graph forbids and the study insists on."""
-    against = {
-        item["column"]: item["reason"] for item in asked["forbidden"] if item["column"] and item["kind"] in REFUSED
-    }
-    valid = {item["column"] for item in asked["instruments"]}
-    wrong = [("covariate", "adjusted for", name, against[name]) for name in study.covariates if name in against]
-    wrong += [("moderator", "conditioned on", name, against[name]) for name in study.moderators if name in against]
-    wrong += [
-        ("instrument", "used", name, f"{name} is no instrument on the graph.")
-        for name in study.instruments
-        if name not in valid
-    ]
-    for role, _, column, why in wrong:
-        if column not in study.overrides:
-            raise GraphError(
-                f"{role} {column} is forbidden by the graph {study.graph}: {why}",
-                where=f"study {study.name}",
-                cure=f"Remove it, or give your reason in `overrides: {{{column}: ...}}`",
-            )
-    return [
-        f"{column} is {used} although {why.rstrip('.')}, because: {study.overrides[column]}"
-        for _, used, column, why in wrong
-    ]
+    """Sentences on covariates and moderators that the graph forbids and the study insists on."""
+    against = {item["column"]: item for item in asked["forbidden"] if item["column"] and item["kind"] in REFUSED}
+    found = []
+    named = [("covariate", "adjusted for", column) for column in study.covariates]
+    named += [("moderator", "a moderator", column) for column in study.moderators if column not in study.covariates]
+    for role, used, column in named:
+        if column in against:
+            why = against[column]["reason"]
+            words = _reason_for(study, column, f"{role} {column} is forbidden by the graph {study.graph}: {why}")
+            found.append(f"{column} is {used} although {why.rstrip('.')}, because: {words}")
+    return found
+
+
+def _instruments(study: Study, arms: list[dict[str, Any]]) -> list[str]:
+    """Sentences on instruments that the graph rules out and the study insists on."""
+    found = []
+    for arm in arms:
+        for item in arm["not_instruments"]:
+            column, why = item["column"], item["reason"]
+            what = f"{column} is no instrument for {arm['node']} on the graph {study.graph}: {why}"
+            words = _reason_for(study, column, what)
+            found.append(f"{column} is an instrument although {why.rstrip('.')}, because: {words}")
+    return found
+
+
+def _reason_for(study: Study, column: str, problem: str) -> str:
+    """The study's words for a column that the graph refuses."""
+    if column not in study.overrides:
+        raise GraphError(
+            problem,
+            where=f"study {study.name}",
+            cure=f"Remove it, or give your reason in `overrides: {{{column}: ...}}`",
+        )
+    return study.overrides[column]

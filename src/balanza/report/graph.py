@@ -7,7 +7,7 @@ study is also written in it.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -76,7 +76,7 @@ def draw(graph: CausalGraph, answers: Sequence[Mapping[str, Any]] = ()) -> Drawi
     return _drawing(graph, tuple(graph.nodes), _Marks(roles), f"Causal graph: {graph.title}", most=3, between=40)
 
 
-def draw_effect(graph: CausalGraph, arm: Mapping[str, Any], outcome: str) -> Drawing:
+def draw_effect(graph: CausalGraph, arm: Mapping[str, Any], outcome: str, conditioned: Collection[str] = ()) -> Drawing:
     """What bears on one effect: treatments, outcome, mediators, the adjustment set, and the latents that stay open.
 
     Where nothing observed adjusts, the set is that which would if the proxied latents were measured. An arrow through
@@ -89,9 +89,11 @@ def draw_effect(graph: CausalGraph, arm: Mapping[str, Any], outcome: str) -> Dra
         An arm of `balanza.graph.identify.identify`, or its joint answer.
     outcome : str
         Node of the outcome.
+    conditioned : collection of str
+        Nodes that unit and period effects condition on.
     """
     dag = graph.dag()
-    effect = Effect.of(dag, dag.mask(arm["nodes"]), dag.mask([outcome]))
+    effect = Effect.of(dag, dag.mask(arm["nodes"]), dag.mask([outcome]), dag.mask(conditioned))
     chosen = arm["chosen"] or (arm["if_proxied"] or {}).get("chosen") or {"nodes": [], "unmeasured": []}
     path = () if arm["identified"] else effect.open_path(effect.best_attempt(_usable(graph, dag)))
     roles: dict[str, Role] = dict.fromkeys(arm["mediators"], "mediator")
@@ -114,14 +116,14 @@ def draw_effect(graph: CausalGraph, arm: Mapping[str, Any], outcome: str) -> Dra
 
 
 def _usable(graph: CausalGraph, dag: Dag) -> int:
-    return dag.mask(name for name, node in graph.nodes.items() if node.observed or node.absorbed)
+    return dag.mask(name for name, node in graph.nodes.items() if node.observed)
 
 
 def _open_latents(graph: CausalGraph, effect: Effect, path: Sequence[int], arm: Mapping[str, Any]) -> list[str]:
     """Latents of an open path, and those that cause a treatment and the outcome past all that may be adjusted for."""
     if arm["identified"]:
         return []
-    dag, given = effect.dag, effect.best_attempt(_usable(graph, effect.dag))
+    dag, given = effect.dag, effect.best_attempt(_usable(graph, effect.dag)) | effect.given & ~effect.ends
     causes = dag.ancestors(effect.treatments, given) & effect.back_door.ancestors(effect.outcome, given)
     found = causes | sum(1 << node for node in path)
     return [name for name in sorted(graph.latent) if dag.mask([name]) & found & ~effect.forbidden]

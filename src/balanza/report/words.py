@@ -186,7 +186,7 @@ def verdict(arm: Mapping[str, Any]) -> str:
     """
     if not arm["identified"]:
         return "not identified"
-    return "identified only if more is measured" if arm["chosen"]["unmeasured"] else "identified"
+    return "identified" if arm["identified_here"] else "identified by the graph, but not with these columns"
 
 
 def how_many_sets(count: int, *, complete: bool) -> str:

@@ -66,7 +66,8 @@ def _read(path: Path, graph: CausalGraph) -> dict[str, Any]:
 def _effect(graph: CausalGraph, answer: Mapping[str, Any], arm: Mapping[str, Any]) -> dict[str, Any]:
     outcome = answer["outcome"]["node"]
     names = {"study": answer["study"], "treatment": arm["treatment"], "nodes": arm["nodes"], "outcome": outcome}
-    return names | asdict(draw_effect(graph, arm, outcome))
+    conditioned = [item["node"] for item in answer["conditioned"]]
+    return names | asdict(draw_effect(graph, arm, outcome, conditioned))
 
 
 def _stated(part: Node | Edge) -> dict[str, Any]:
