@@ -38,7 +38,7 @@ fit, with exposure $e_{it}$ and weights $\mu_{it}$, so that a draw is one Newton
 $\hat\tau_b$:
 
 - placebo treatment: $D_{it}$ of cluster $c$ becomes that of cluster $\pi_b(c)$, from the fit without the treatment
-- dummy outcome: the residuals of the fit without the treatment, times a sign $\pm 1$ for each cluster
+- dummy outcome: the residuals of the fit with the treatment, times a sign $\pm 1$ for each cluster
 - random common cause: a random walk for each cluster is one more regressor
 - data subset: a random 20 per cent of the clusters are left out
 - bootstrap: clusters are drawn with replacement
@@ -169,7 +169,7 @@ def _placebo_treatment(case: _Case) -> _Found | str:
 
 def _dummy_outcome(case: _Case) -> _Found | str:
     signs = 2.0 * case.rng.integers(0, 2, (case.draws, case.n_clusters)) - 1.0
-    return _tested(case, kernel.dummy_outcome(case.null, case.index, signs))
+    return _tested(case, kernel.dummy_outcome(case.full, case.index, signs))
 
 
 def _random_common_cause(case: _Case) -> _Found | str:

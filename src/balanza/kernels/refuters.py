@@ -67,12 +67,14 @@ def placebo_treatment(moments: Moments, index: int, paths: np.ndarray, orders: n
 def dummy_outcome(moments: Moments, index: int, signs: np.ndarray) -> Draws:
     """Estimates of a treatment where the outcome is what all else explains, and noise.
 
-    The noise is what all else leaves of the outcome, with the sign of whole clusters drawn at random, so that its size
-    by cluster and its persistence in time are kept and its link with the treatment is cut.
+    The noise is what the whole fit leaves of the outcome, with the sign of whole clusters drawn at random, so that its
+    size by cluster and its persistence in time are kept. The treatment is in that fit: what it left out of it would be
+    the effect itself, which flipped signs turn into noise that goes with the treatment's size.
 
     Parameters
     ----------
     moments : Moments
+        Of a Poisson fit, at the fit with the treatment.
     index : int
         Position of the treatment.
     signs : ndarray, shape (n_draws, n_clusters)
@@ -80,8 +82,7 @@ def dummy_outcome(moments: Moments, index: int, signs: np.ndarray) -> Draws:
     """
     others = np.delete(np.arange(moments.gram.shape[1]), index)
     total = inverse(moments.gram.sum(axis=0)[np.ix_(others, others)])
-    null = total @ moments.gradient[:, others].sum(axis=0)
-    noise = moments.gradient - moments.gram[:, :, others] @ null
+    noise = moments.residual
     net = np.zeros(moments.gram.shape[1])
     net[index] = 1.0
     net[others] = -total @ moments.gram.sum(axis=0)[others, index]
