@@ -108,8 +108,8 @@ multiplied by $G/(G-1) \cdot (n-1)/(n-k)$, where $k$ counts all coefficients, un
         "Refused where treated rows have no event at all, where what is expected runs to zero"
         " (separation), or where the likelihood's maximum is not found",
         "With `effects: cohort` on a panel with missing rows a warning says that the mix of units may matter",
-        "The jackknife leaves a cluster out of the fit and holds the exposure that effects are averaged over as given:"
-        " with a dozen clusters its errors were 9 % below those of exact refits",
+        "The jackknife holds the exposure that effects are averaged over as given: with `effects: cohort` and a dozen"
+        " clusters its error was 9 % below that of exact refits, with `effects: unit` half a per cent",
         _notes.EVENTS,
         _notes.KEPT_CELLS,
     ),

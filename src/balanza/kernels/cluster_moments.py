@@ -21,6 +21,7 @@ from balanza.kernels.jackknife import curvature, leaves_out
 BATCH_CELLS = 8_000_000
 RIDGE = 1e-13
 IDENTIFIED = 1e-8
+SANDWICH = "clustered sandwich"
 
 
 @dataclass(frozen=True)
@@ -201,4 +202,4 @@ def standard_errors(moments: Moments) -> tuple[np.ndarray, str]:
             changes = left_out - moments.coefficients[:k]
             return np.sqrt((n_clusters - 1) / n_clusters * (changes**2).sum(axis=0)), "cluster jackknife (CV3)"
     influence = moments.residual @ moments.inverse[:, :k]
-    return np.sqrt(n_clusters / (n_clusters - 1) * (influence**2).sum(axis=0)), "clustered sandwich"
+    return np.sqrt(n_clusters / (n_clusters - 1) * (influence**2).sum(axis=0)), SANDWICH
