@@ -224,8 +224,8 @@ def void_error(design: Design, index: int, treatment: Treatment, effect: Effect)
         some, all_on = (np.bincount(design.cluster, rows.sum(axis=1)) for rows in (on, seen))
         moved = int(((some > 0) & (some < all_on)).sum())
         if moved < FEWEST_TREATED:
-            what = f"{moved} cluster{'s' if moved != 1 else ''}"
-            return f"only {what} change {design.names[index]}, too few for a clustered standard error: {INSTEAD}"
+            what = f"{design.names[index]} changes in {moved} cluster{'' if moved == 1 else 's'} only"
+            return f"{what}, too few for a clustered standard error: {INSTEAD}"
     if effect.error_type != cluster_moments.SANDWICH or not leaves_out(effect.freedom + 1):
         return None
     return f"the effect of {design.names[index]} hangs on a single cluster, so that it has no jackknife: {INSTEAD}"

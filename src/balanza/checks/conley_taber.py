@@ -62,8 +62,8 @@ p(\tau) = \frac{1}{1 + B} \sum_{b=0}^{B} \mathbf{1}\left\{\frac{|\hat\tau_b - \t
         "Refused with more than 10 treated clusters or fewer than 10 untreated ones",
         "Clusters treated from the first period on are left out and counted",
         "With equal sizes nothing is rescaled, and the test is the exact permutation test of alike clusters",
-        "The variance's two parts are read off few clusters: in simulated worlds of 32 states of very unlike size, a test"
-        " at 5 % refused 1 to 9 % where there was no effect (0 to 34 % without rescaling)",
+        "The variance's two parts are read off few clusters: in simulated worlds of 32 states of very unlike size, a"
+        " test at 5 % refused 1 to 9 % where there was no effect (0 to 34 % without rescaling)",
         "Only size is allowed for: treated clusters that vary more for another reason make the test too ready",
         "Treated clusters of very unlike size, one of which makes up all the spread, may leave the interval open",
         "Counts enter in logs plus half an event, as rates where empty stretches are more than a twentieth",
@@ -241,6 +241,6 @@ def _sentence(study: Study, cells: _Cells, found: Placebos, values: Mapping[str,
         f" {values['n_control_clusters']} untreated ones, the two-way effect on {cells.what} is {shown(found.value)};"
         f" against {values['n_assignments'] - 1} placebo assignments ({how}) its {100 * study.level:.0f} % interval is"
         f" {ends}, p = {values['p_value']:.3f}. This takes clusters of one size to vary alike; the median treated one"
-        f" has {values['relative_size']:.2g} times the size of the median untreated one, which the placebos are rescaled"
-        f" for.{left_out}"
+        f" has {values['relative_size']:.2g} times the size of the median untreated one, which the placebos are"
+        f" rescaled for.{left_out}"
     )

@@ -107,9 +107,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     -------
     CheckResult
         `passed`: whether no control shows an effect at the study's level, p values adjusted after Holm (1979) over all
-        controls that can be judged (see `_twoway.void_error`); None where none can. `table` has a row for each, with `rules_out_estimate`: whether
-        its interval leaves the study's own two-way estimate out, since a control too blurred to show an effect of that
-        size proves little.
+        controls that can be judged (see `_twoway.void_error`); None where none can. `table` has a row for
+        each, with `rules_out_estimate`: whether its interval leaves the study's own two-way estimate out, since a
+        control too blurred to show an effect of that size proves little.
 
     Raises
     ------

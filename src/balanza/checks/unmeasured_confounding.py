@@ -124,9 +124,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     CheckResult
         `passed`: True where a hidden cause as strong as the strongest benchmark (each covariate of the study, and the
         outcome before treatment) would leave the interval without zero, False where one would not; None where the
-        interval contains zero anyway, the study has no measured covariate, or the standard error is no ground for a verdict
-        (see `_twoway.void_error`). `table` has a row for each measure, `figure` the
-        estimate and its t over a grid of strengths.
+        interval contains zero anyway, the study has no measured covariate, or the standard error is no ground for a
+        verdict (see `_twoway.void_error`). `table` has a row for each measure, `figure` the estimate and its t over a
+        grid of strengths.
 
     Raises
     ------
