@@ -9,6 +9,7 @@ from tests.contract.panels import make_panel, make_study, treatment
 
 from balanza.contract import CheckResult, Panel, Study
 from balanza.errors import Unsupported
+from balanza.kernels.conley_taber import variance_by_size
 from balanza.registry import find
 
 CLUSTERS, PERIODS = 21, 12
@@ -63,7 +64,11 @@ def test_counts_give_the_log_ratio_of_rates() -> None:
     found = run(study, panel)
     assert found.values["scale"] == "log"
     assert found.values["value"] == pytest.approx(change[0] - change[1:].mean())
-    distance = np.abs(change - change.mean())
+    size = panel.frame.groupby("cluster")["exposure"].sum().to_numpy()
+    a, b = variance_by_size(change[1:] - change[1:].mean(), size[1:])  # p does not depend on the unit of the change
+    own, n = a + b / size, CLUSTERS
+    spread = np.sqrt(own * (1 - 1 / n) ** 2 + (own.sum() - own) / n**2)
+    distance = np.abs(change - change.mean()) / spread
     assert found.values["p_value"] == pytest.approx(np.mean(distance >= distance[0] * (1 - 1e-9)))
     assert "the two-way effect on homicides per head, in logs, is" in found.sentence
 

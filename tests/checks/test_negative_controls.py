@@ -137,3 +137,27 @@ def test_control_outcomes_reach_the_panel_with_their_gaps_and_cost_no_rows() -> 
         )  # fmt: skip
         panel = prepare(study, table)
         assert len(panel.frame) == 4 and panel.frame["falls"].isna().tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize(("treated", "judged"), [(1, False), (2, False), (4, False), (5, True)])
+@pytest.mark.parametrize("kind", ["binary", "reversible"])
+def test_few_treated_clusters_are_not_judged(treated: int, judged: bool, kind: str) -> None:
+    rng = np.random.default_rng(5)
+    cohort = np.where(np.arange(UNITS) < treated, START, -1)
+    on = ((cohort >= 0)[:, None] & (np.arange(PERIODS) >= START)).astype(float)
+    outcome = rng.normal(size=on.shape).cumsum(axis=1)
+    study = make_study([treatment(kind)])
+    panel = panel_of(outcome, {"guard": cohort if kind == "binary" else on}, start={})
+    result = run(study, panel)
+    assert (result.passed is not None) is judged
+    if not judged:
+        assert not result.values["n_judged"] and result.table["p_value"].isna().all()
+        assert f"changes in {treated} cluster" in result.sentence
+        assert "`conley_taber` and `randomization`" in result.sentence
+
+
+def test_a_dose_of_a_single_cluster_is_not_judged() -> None:
+    rng = np.random.default_rng(5)
+    dose = np.where(np.arange(UNITS) == 3, 1.5, 0.0)[:, None] * (np.arange(PERIODS) >= START)
+    result = run(make_study([treatment("dose")]), panel_of(rng.normal(size=dose.shape), {"guard": dose}))
+    assert result.passed is None and "hangs on a single cluster" in result.sentence

@@ -24,8 +24,29 @@ def row(result: CheckResult, refuter: str) -> dict:
 def test_a_sound_design_withstands_all(family: str) -> None:
     result = run(*dose_world(3, effect=0.3, family=family))
     assert result.passed is True
-    assert result.values["n_judged"] == 5
-    assert result.sentence.startswith("The two-way fit withstood 5 of 5 attempts to refute it")
+    assert result.values["n_judged"] == 3
+    assert result.sentence.startswith("The two-way fit withstood 3 of 3 attempts to refute it")
+    assert result.sentence.endswith("cannot detect confounding.")
+
+
+def test_common_causes_and_subsets_inform_without_a_verdict() -> None:
+    result = run(*dose_world(3, effect=0.3))
+    for refuter in ("random common cause", "data subset"):
+        assert row(result, refuter)["passed"] is None and row(result, refuter)["draws"] == 199
+
+
+def test_dummy_outcomes_raise_the_same_alarms_whatever_the_effect() -> None:
+    # Gamma doses, a few of which are large: the effect, left in the noise, would go with the dose's size.
+    found = []
+    for effect in (0.0, 0.4):
+        rng = np.random.default_rng(3)
+        dose = rng.gamma(2, 1, (UNITS, 1)) * (np.arange(PERIODS) >= START)
+        noise = rng.normal(size=(UNITS, 1)) + 0.03 * rng.normal(size=dose.shape).cumsum(axis=1)
+        study = make_study([treatment("dose")], draws=199)
+        found.append(row(run(study, panel_of(effect * dose + noise, {"guard": dose})), "dummy outcome"))
+    none, some = found
+    assert some["called_effects"] == none["called_effects"]
+    assert some["spread"] == pytest.approx(none["spread"], rel=1e-7)
 
 
 def test_what_must_come_out_is_the_two_way_estimate() -> None:
@@ -42,29 +63,17 @@ def test_the_bootstrap_spreads_as_the_standard_error_says() -> None:
     assert row(run(study, panel), "bootstrap")["spread"] == pytest.approx(error, rel=0.25)
 
 
-def test_one_treated_unit_is_refuted_by_placebo_treatments() -> None:
+def test_one_treated_unit_is_not_judged() -> None:
     # Conley and Taber (2011): clustered errors of a single treated cluster are far too small
     rng = np.random.default_rng(4)
     shock = rng.normal(size=(UNITS, 1)) * (np.arange(PERIODS) >= START)
     cohort = np.where(np.arange(UNITS) == 0, START, -1)
     panel = panel_of(shock + 0.1 * rng.normal(size=(UNITS, PERIODS)), {"guard": cohort})
     result = run(make_study([treatment("binary")], draws=199), panel)
-    placebo = row(result, "placebo treatment")
-    assert placebo["passed"] is False and placebo["called_effects"] > 0.5
-    assert result.passed is None
-    assert result.sentence.startswith("Only 1 cluster is treated") and "conley_taber" in result.sentence
-
-
-@pytest.mark.parametrize("effect", [0.0, 2.0])
-def test_an_effect_does_not_make_dummy_outcomes_fail(effect: float) -> None:
-    passed = []
-    for seed in range(20):
-        rng = np.random.default_rng(seed)
-        dose = rng.gamma(2.0, 0.5, 32)[:, None] * (np.arange(PERIODS) >= START)
-        noise = rng.normal(size=(32, 1)) * (np.arange(PERIODS) >= START) + 0.3 * rng.normal(size=(32, PERIODS))
-        result = run(make_study([treatment("dose")], draws=199), panel_of(effect * dose + noise, {"guard": dose}))
-        passed.append(bool(row(result, "dummy outcome")["passed"]))
-    assert sum(passed) >= 17
+    assert result.passed is None and result.table["passed"].isna().all()
+    assert row(result, "placebo treatment")["called_effects"] > 0.5
+    assert "guard changes in 1 cluster only" in result.sentence
+    assert "`conley_taber` and `randomization`" in result.sentence
 
 
 def test_a_fit_that_hangs_on_one_cluster_is_refuted_by_leaving_it_out() -> None:
@@ -83,7 +92,7 @@ def test_a_treatment_that_differs_within_clusters_has_no_placebo_and_says_so() -
     result = run(study, dataclasses.replace(panel, frame=wide, cluster_labels=panel.cluster_labels[: UNITS // 2]))
     placebo = row(result, "placebo treatment")
     assert placebo["passed"] is None and "differs within a cluster" in placebo["rule"]
-    assert result.values["n_judged"] == 4
+    assert result.values["n_judged"] == 2
 
 
 def test_several_treatments_are_told_apart() -> None:
@@ -121,16 +130,18 @@ def test_municipal_rows_give_the_answer_of_state_rows() -> None:
         )
 
 
-def test_an_error_that_is_small_by_luck_is_refuted_by_common_causes() -> None:
+def test_common_causes_show_an_error_that_is_small_by_luck() -> None:
     # waves that cancel within before and after in every cluster: the clusters agree, whatever the waves hide
     rng = np.random.default_rng(1)
     time = np.arange(PERIODS)
     dose = np.array([0.0, 0.2, 0.4, 0.7, 1.0])[:, None] * (time >= START)
     waves = np.sin(2 * np.pi * time / 12) * np.array([2.0, -1.0, 1.0, -2.0, 0.5])[:, None]
     noise = 0.01 * rng.normal(size=(5, PERIODS))
-    result = run(make_study([treatment("dose")], draws=199), panel_of(dose + waves + noise, {"guard": dose}))
+    study, panel = make_study([treatment("dose")], draws=199), panel_of(dose + waves + noise, {"guard": dose})
+    result = run(study, panel)
     found = row(result, "random common cause")
-    assert found["passed"] is False and found["expected"] == pytest.approx(1.0, abs=0.02)
+    error = twfe.estimate(study, panel, rng).standard_error
+    assert found["spread"] > 2 * error and found["expected"] == pytest.approx(1.0, abs=0.02)
 
 
 def test_an_estimate_that_one_of_many_clusters_makes_is_refuted_by_leaving_clusters_out() -> None:
@@ -140,5 +151,6 @@ def test_an_estimate_that_one_of_many_clusters_makes_is_refuted_by_leaving_clust
     outcome = np.where(np.arange(120)[:, None] == 0, 1.0, -5.0) * dose + rng.normal(size=(120, PERIODS))
     result = run(make_study([treatment("dose")], draws=199), panel_of(outcome, {"guard": dose}))
     assert result.values["errors"] == "clustered sandwich"
-    assert row(result, "data subset")["passed"] is False
+    subsets = row(result, "data subset")
+    assert abs(subsets["mean"] - subsets["expected"]) + subsets["spread"] > 1
     assert row(result, "bootstrap")["passed"] is False

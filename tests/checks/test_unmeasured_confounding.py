@@ -162,16 +162,13 @@ def test_what_is_not_possible_is_said() -> None:
     assert len(rows(run(logs, panel), "E-value")) == 2
 
 
-@pytest.mark.parametrize(("effect", "covariates", "verdict"), [(0.5, ("x",), True), (0.5, (), None), (0.0, (), None)])
-def test_verdicts(effect: float, covariates: tuple[str, ...], verdict: bool | None) -> None:
-    study, panel = dose_world(3, effect=effect, hidden=0.0)
-    x = np.random.default_rng(9).normal(size=len(panel.frame))
-    found = run(
-        dataclasses.replace(study, covariates=covariates),
-        dataclasses.replace(panel, frame=panel.frame.assign(x=x)),
-    )
-    assert found.passed is verdict
-    assert ("nothing is judged" in found.sentence) == (not covariates)
+@pytest.mark.parametrize(("effect", "hidden", "verdict"), [(0.5, 0.0, True), (0.0, 0.0, None)])
+def test_verdicts(effect: float, hidden: float, verdict: bool | None) -> None:
+    study, panel = dose_world(3, effect=effect, hidden=hidden)
+    poor = np.repeat(np.random.default_rng(1).normal(size=UNITS), PERIODS)
+    study = dataclasses.replace(study, covariates=("poverty",))
+    panel = dataclasses.replace(panel, frame=panel.frame.assign(poverty=poor))
+    assert run(study, panel).passed is verdict
 
 
 @pytest.mark.parametrize(("noise", "effect", "peer"), [(0.4, 0.3, False), (3.0, 0.1, True)])
@@ -197,3 +194,21 @@ def test_the_figure_holds_the_contour() -> None:
     value = rows(result, "robustness value")[0]["value"]
     beyond = result.figure[(result.figure["r2_treatment"] > value) & (result.figure["r2_outcome"] > value)]
     assert len(beyond) and (beyond["estimate"] < 0).all()
+
+
+def test_a_study_without_a_measured_covariate_is_not_judged_but_told_its_robustness() -> None:
+    result = run(*dose_world(3, effect=0.5))
+    assert result.passed is None and "no measured covariate" in result.sentence
+    assert rows(result, "robustness value")[0]["value"] > 0.5
+    assert len([row for row in rows(result, "benchmark") if row["strength"] == 1]) == 1
+
+
+def test_few_treated_clusters_are_not_judged() -> None:
+    rng = np.random.default_rng(5)
+    cohort = np.where(np.arange(UNITS) < 2, START, -1)
+    on = (cohort >= 0)[:, None] & (np.arange(PERIODS) >= START)
+    poor = rng.normal(size=UNITS)
+    panel = panel_of(5 * on + rng.normal(size=on.shape), {"guard": cohort}, covariates={"poverty": poor})
+    result = run(make_study([treatment("binary")], covariates=("poverty",)), panel)
+    assert result.passed is None
+    assert "changes in 2 clusters only" in result.sentence and "`conley_taber`" in result.sentence

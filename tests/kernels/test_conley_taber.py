@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from balanza.kernels import within
-from balanza.kernels.conley_taber import placebos
+from balanza.kernels.conley_taber import placebos, variance_by_size
 
 
 def design(n_clusters: int, n_periods: int, first: list[int]) -> np.ndarray:
@@ -112,3 +112,70 @@ def test_size_holds_where_the_clustered_t_test_fails(first: list[int]) -> None:
     assert abs(refused / worlds - nominal) < 3 * np.sqrt(nominal * (1 - nominal) / worlds)
     assert abs(refused / worlds - 0.05) < 3 * np.sqrt(0.05 * 0.95 / worlds)
     assert clustered / worlds > 0.25
+
+
+@pytest.mark.parametrize("first", [[1, 1], [1, 2]])
+@pytest.mark.parametrize("place", ["smallest", "largest"])
+def test_size_holds_for_counts_of_clusters_of_very_unlike_size(first: list[int], place: str) -> None:
+    # 300 worlds of 32 states without effect, exposure lognormal(1), Poisson counts: the share of p <= .05 is no more
+    # than three binomial standard errors above .05 (.088); as if states were alike it is over .2, or next to none.
+    rng, worlds, length = np.random.default_rng(9), 300, np.array([2.0, 1.0, 1.0])
+    treatment, alike, rescaled, missed = design(32, 3, first), 0, 0, 0
+    for _ in range(worlds):
+        exposure = np.sort(300 * np.exp(rng.normal(size=(32, 1))), axis=0)[:: 1 if place == "smallest" else -1]
+        log_rate = np.log((rng.poisson(exposure * length) + 0.5) / (exposure * length))
+        alike += placebos(log_rate, treatment, length, 199, rng).p_value() <= 0.05
+        found = placebos(log_rate, treatment, length, 199, rng, exposure[:, 0])
+        low, high = found.interval(0.95)
+        rescaled += found.p_value() <= 0.05
+        missed += not low <= 0 <= high
+    bound = 0.05 + 3 * np.sqrt(0.05 * 0.95 / worlds)
+    assert rescaled / worlds <= bound and missed / worlds <= bound
+    assert alike / worlds > 0.2 if place == "smallest" else alike / worlds < 0.01
+
+
+def test_equal_sizes_change_nothing() -> None:
+    rng = np.random.default_rng(2)
+    treatment, weights = design(9, 5, [2, 4]), rng.uniform(1, 4, 5)
+    outcome = rng.normal(size=(9, 5)) + treatment
+    plain = placebos(outcome, treatment, weights, 99, rng)
+    sized = placebos(outcome, treatment, weights, 99, rng, np.full(9, 7.0))
+    np.testing.assert_allclose(sized.coefficient, plain.coefficient, rtol=1e-9, atol=1e-12)
+    assert sized.interval(0.9) == pytest.approx(plain.interval(0.9))
+
+
+def test_the_spread_of_one_treated_cluster_by_hand() -> None:
+    # One path: a coefficient is x_j less the mean of all, up to a factor; so its variance is that of the docstring.
+    rng = np.random.default_rng(4)
+    size = rng.uniform(1, 20, 12)
+    outcome, treatment = rng.normal(size=(12, 4)) / np.sqrt(size)[:, None], design(12, 4, [2])
+    contrast = (outcome - outcome.mean(axis=1, keepdims=True)) @ treatment[0]
+    a, b = variance_by_size(contrast[1:] - contrast[1:].mean(), size[1:])
+    own = a + b / size
+    spread = np.sqrt([own[j] * (1 - 1 / 12) ** 2 + (own.sum() - own[j]) / 144 for j in range(12)])
+    centred = np.abs(contrast - contrast.mean()) / spread
+    found = placebos(outcome, treatment, np.ones(4), 99, rng, size)
+    assert found.p_value() == pytest.approx(np.mean(centred >= centred[0] * (1 - 1e-9)))
+
+
+def test_an_effect_outside_the_interval_is_refused() -> None:
+    # Rescaled overlaps may exceed one; then the interval may be too wide, never too narrow.
+    rng = np.random.default_rng(5)
+    size = np.exp(rng.normal(size=20))
+    treatment = design(20, 4, [2, 3])
+    outcome = rng.normal(size=(20, 4)) / np.sqrt(size)[:, None] + treatment
+    found = placebos(outcome, treatment, np.ones(4), 99, rng, size)
+    low, high = found.interval(0.9)
+    grid = np.linspace(found.value - 20, found.value + 20, 2001)
+    kept = np.array([found.p_value(null) > 0.1 for null in grid])
+    assert np.isfinite([low, high]).all()
+    assert ((grid[kept] >= low) & (grid[kept] <= high)).all()
+
+
+def test_the_variance_by_size_finds_both_parts() -> None:
+    # 4,000 contrasts of variance .5 + 2 / size: parts within some three of their standard errors; zeros give zeros.
+    rng = np.random.default_rng(7)
+    size = np.exp(rng.normal(size=4000))
+    a, b = variance_by_size(rng.normal(size=4000) * np.sqrt(0.5 + 2 / size), size)
+    assert a == pytest.approx(0.5, abs=0.15) and b == pytest.approx(2.0, abs=0.2)
+    assert variance_by_size(np.zeros(5), np.arange(1.0, 6.0)) == (0.0, 0.0)

@@ -80,13 +80,22 @@ def test_dummy_outcomes_equal_refits() -> None:
     given = panel()
     found = dummy_outcome(moments(given), 0, given["signs"])
     path = given["paths"][CLUSTER]
-    value = held_jackknife(given, path, given["y"])[0]
-    net = given["y"] - value * path
-    residual = net - fitted(given["mass"], given["other"], given["z"], net)
+    effect = dense(given["y"], given["mass"], np.stack([path, given["other"]]), given["z"])[0][0]
+    explained = fitted(given["mass"], given["other"], given["z"], given["y"] - effect * path)
     for draw, signs in enumerate(given["signs"]):
-        value, t = held_jackknife(given, path, signs[CLUSTER][:, None] * residual)
+        noise = explained + signs[CLUSTER][:, None] * (given["y"] - effect * path - explained)
+        value, t = held_jackknife(given, path, noise)
         assert found.estimates[draw] == pytest.approx(value, rel=1e-8)
         assert found.t[draw] == pytest.approx(t, rel=1e-7)
+
+
+def test_dummy_outcomes_do_not_depend_on_the_effect() -> None:
+    # The residuals of the whole fit are the same whatever multiple of the treatment is added to the outcome.
+    given = panel()
+    found = dummy_outcome(moments(given), 0, given["signs"])
+    louder = dummy_outcome(moments({**given, "y": given["y"] + 5 * given["paths"][CLUSTER]}), 0, given["signs"])
+    np.testing.assert_allclose(louder.estimates, found.estimates, rtol=1e-7)
+    np.testing.assert_allclose(louder.t, found.t, rtol=1e-7)
 
 
 def test_common_causes_equal_refits() -> None:

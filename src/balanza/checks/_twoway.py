@@ -11,12 +11,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from balanza.contract import CheckSpec, Panel, Study
+from balanza.contract import CheckSpec, Panel, Study, Treatment
 from balanza.errors import Unsupported
 from balanza.estimators import _covariates, _guard
 from balanza.kernels import cluster_moments, poisson
 from balanza.kernels.cluster_moments import Moments
+from balanza.kernels.jackknife import leaves_out
 from balanza.kernels.within import Degenerate
+
+FEWEST_TREATED = 5
+"""With fewer treated clusters a clustered standard error is far too small (Conley and Taber 2011)."""
+INSTEAD = "read `conley_taber` and `randomization` instead"
 
 
 @dataclass(frozen=True)
@@ -218,6 +223,33 @@ def fit(design: Design) -> tuple[Moments, list[Effect]]:
     """The two-way fit: its moments, and the effects of treatments and changing covariates."""
     found = moments(design, linearise(design, design.regressors))
     return found, effects(found)
+
+
+def void_error(design: Design, index: int, treatment: Treatment, effect: Effect) -> str | None:
+    """Why the standard error of a treatment's effect is no ground for a verdict; None where it is one.
+
+    Parameters
+    ----------
+    design : Design
+        Whose fit is judged.
+    index : int
+        Position of the treatment, or of what stands in its place.
+    treatment : Treatment
+        Of the study; clusters are counted where it is on or off.
+    effect : Effect
+        Of that fit.
+    """
+    if treatment.kind != "dose":
+        seen = ~np.isnan(design.outcome)
+        on = seen & (np.nan_to_num(design.treatments[index]) != 0)
+        some, all_on = (np.bincount(design.cluster, rows.sum(axis=1)) for rows in (on, seen))
+        moved = int(((some > 0) & (some < all_on)).sum())
+        if moved < FEWEST_TREATED:
+            what = f"{design.names[index]} changes in {moved} cluster{'' if moved == 1 else 's'} only"
+            return f"{what}, too few for a clustered standard error: {INSTEAD}"
+    if effect.error_type != cluster_moments.SANDWICH or not leaves_out(effect.freedom + 1):
+        return None
+    return f"the effect of {design.names[index]} hangs on a single cluster, so that it has no jackknife: {INSTEAD}"
 
 
 def paths(design: Design, index: int) -> np.ndarray | str:

@@ -7,7 +7,8 @@ over the stretch, so that the effect is a ratio as in the Poisson estimators; ha
 which takes most of the logarithm's bias away and lets short stretches be empty (Haldane 1956, Annals of Human Genetics
 20). Where empty stretches make up more than a twentieth of all cluster-periods a logarithm says little, and the count
 enters as its rate per 100,000 people a year (or per period, where periods are neither months nor years). Other outcomes
-enter as means.
+enter as means. Since small clusters vary more, placebo coefficients are brought to the spread that the sizes of the
+treated clusters give, after Ferman and Pinto (2019).
 """
 
 from __future__ import annotations
@@ -31,6 +32,42 @@ SPEC = CheckSpec(
     " Pinto (2019), Review of Economics and Statistics 101(3)",
     treatments=frozenset({"binary"}),
     families=frozenset({"gaussian", "poisson"}),
+    equation=r"""
+$\hat\tau_b$ is the two-way least-squares coefficient of the treated clusters' paths handed to other clusters by the
+assignment $b$, $b = 0$ the observed one, and $o_b$ that of the observed treatment $D$ in place of the outcome. With
+$x_{ck}$ for the contrast of cluster $c$ with path $k$, of $m$, and $S_c$ for its size (exposure, or summed weights),
+
+```math
+\mathrm{Var}(x_{ck}) = a_k + b_k / S_c, \quad a_k, b_k \geq 0
+```
+
+is fitted to the squares of the untreated clusters' centred contrasts (least squares, weighted by the inverse squares of
+the fit), and likewise $V_c$ of $\sum_k x_{ck}$. So an assignment of paths $k$ to clusters $b(k)$ has the spread
+
+```math
+\sigma_b^2 = \left(1 - \frac{2m}{n}\right) \sum_k \left(a_k + \frac{b_k}{S_{b(k)}}\right)
++ \frac{1}{n^2} \sum_c V_c
+```
+
+and the hypothesis of an effect $\tau$, over all assignments or $B$ drawn ones, the p value below. The interval holds
+all effects with $p > 1 - $ `level`.
+
+```math
+p(\tau) = \frac{1}{1 + B} \sum_{b=0}^{B} \mathbf{1}\left\{\frac{|\hat\tau_b - \tau o_b|}{\sigma_b} \geq
+\frac{|\hat\tau_0 - \tau|}{\sigma_0}\right\}
+```
+""",
+    edge_cases=(
+        "Refused with covariates, several treatments, missing rows, or a treatment that differs within a cluster",
+        "Refused with more than 10 treated clusters or fewer than 10 untreated ones",
+        "Clusters treated from the first period on are left out and counted",
+        "With equal sizes nothing is rescaled, and the test is the exact permutation test of alike clusters",
+        "The variance's two parts are read off few clusters: in simulated worlds of 32 states of very unlike size, a"
+        " test at 5 % refused 1 to 9 % where there was no effect (0 to 34 % without rescaling)",
+        "Only size is allowed for: treated clusters that vary more for another reason make the test too ready",
+        "Treated clusters of very unlike size, one of which makes up all the spread, may leave the interval open",
+        "Counts enter in logs plus half an event, as rates where empty stretches are more than a twentieth",
+    ),
 )
 MOST_TREATED = 10
 LEAST_CONTROLS = 10
@@ -81,7 +118,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 
     _require(study, panel)
     cells = _cells(study, panel, _cohorts(study, panel))
-    found = placebos(cells.outcome, cells.treatment, cells.length, study.draws, rng)
+    found = placebos(cells.outcome, cells.treatment, cells.length, study.draws, rng, cells.size)
     treated, p = cells.treated, found.p_value()
     low, high = found.interval(study.level)
     row: dict[str, Any] = {
@@ -203,7 +240,7 @@ def _sentence(study: Study, cells: _Cells, found: Placebos, values: Mapping[str,
         f"With {values['n_treated_clusters']} treated clusters ({study.cluster}) and"
         f" {values['n_control_clusters']} untreated ones, the two-way effect on {cells.what} is {shown(found.value)};"
         f" against {values['n_assignments'] - 1} placebo assignments ({how}) its {100 * study.level:.0f} % interval is"
-        f" {ends}, p = {values['p_value']:.3f}. This takes clusters to vary alike, and refuses too often where the"
-        " treated vary more, as small ones do: the median treated cluster has"
-        f" {values['relative_size']:.2g} times the size of the median untreated one.{left_out}"
+        f" {ends}, p = {values['p_value']:.3f}. This takes clusters of one size to vary alike; the median treated one"
+        f" has {values['relative_size']:.2g} times the size of the median untreated one, which the placebos are"
+        f" rescaled for.{left_out}"
     )

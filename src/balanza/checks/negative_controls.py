@@ -45,6 +45,9 @@ P values are adjusted after Holm (1979) over all controls:
         "A treatment that is there from the first period on has no time before it",
         "Doses that move are known ahead only to the panel's end: the rows of the last periods are left out",
         "A control outcome of a study of counts is a count with the same exposure; its missing rows are left out",
+        "A control whose treatment changes in fewer than five clusters, or hangs on a single one, is not judged: its"
+        " clustered error is far too small (the interval is shown and must not be read); see `conley_taber` and"
+        " `randomization`",
         "A control too blurred to show an effect of the estimate's size passes, and is said to prove little",
     ),
 )
@@ -103,9 +106,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     -------
     CheckResult
         `passed`: whether no control shows an effect at the study's level, p values adjusted after Holm (1979) over all
-        controls that were possible; None where none was. `table` has a row for each, with `rules_out_estimate`: whether
-        its interval leaves the study's own two-way estimate out, since a control too blurred to show an effect of that
-        size proves little.
+        controls that can be judged (see `_twoway.void_error`); None where none can. `table` has a row for
+        each, with `rules_out_estimate`: whether its interval leaves the study's own two-way estimate out, since a
+        control too blurred to show an effect of that size proves little.
 
     Raises
     ------
@@ -135,9 +138,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     judged = [row for row in rows if row["passed"] is not None]
     failed = [row for row in judged if not row["passed"]]
     values = {"n_judged": len(judged), "n_failed": len(failed), "errors": effects[0].error_type}
-    few = _twoway.few_treated(study, panel)
-    passed = None if few or not judged else not failed
-    return CheckResult(SPEC.name, passed, few or _sentence(judged, failed, study), values, table)
+    return CheckResult(SPEC.name, not failed if judged else None, _sentence(rows, study), values, table)
 
 
 def _periods(panel: Panel, years: int) -> int:
@@ -236,18 +237,20 @@ def _row(control: _Control, treatment: Treatment, own: Effect, level: float) -> 
     if isinstance(control.design, str):
         return row | {"note": control.design}
     try:
-        _, effects = _twoway.fit(_twoway.trimmed(control.design))
+        design = _twoway.trimmed(control.design)
+        _, effects = _twoway.fit(design)
     except Unsupported as refusal:
         return row | {"note": f"not possible: {refusal.problem}"}
     found = effects[0]
+    void = _twoway.void_error(design, 0, treatment, found)
     low, high = _summary.interval(found.value, found.error, level, found.freedom)
     return row | {
         "estimate": found.value,
         "low": low,
         "high": high,
-        "p_value": _summary.p_value(found.value, found.error, found.freedom),
+        "p_value": None if void else _summary.p_value(found.value, found.error, found.freedom),
         "rules_out_estimate": not low <= own.value <= high if control.comparable else None,
-        "note": found.error_type,
+        "note": f"not judged: {void}" if void else found.error_type,
     }
 
 
@@ -262,8 +265,13 @@ def _holm(p_values: list[float | None]) -> list[float | None]:
     return out
 
 
-def _sentence(judged: list[dict[str, Any]], failed: list[dict[str, Any]], study: Study) -> str:
+def _sentence(rows: list[dict[str, Any]], study: Study) -> str:
+    judged = [row for row in rows if row["passed"] is not None]
+    failed = [row for row in judged if not row["passed"]]
     if not judged:
+        void = [row["note"] for row in rows if row["note"].startswith("not judged")]
+        if void:
+            return f"No negative control can be judged: {void[0].removeprefix('not judged: ')}."
         return "No negative control is possible with these data."
     if failed:
         named = [row["control"] + (f" ({row['treatment']})" if len(study.treatments) > 1 else "") for row in failed]

@@ -44,9 +44,10 @@ p = \frac{1 + \sum_b \mathbf{1}\{|T_b| \geq |T|\}}{1 + B}
 """,
     edge_cases=(
         "Refused where a treatment differs within a cluster, or there are fewer than five clusters",
-        "Covariates enter the fit under the null, constant ones times period, and the treatment is net of them too",
-        "A path that comes to a cluster without rows in a period weighs nothing there",
-        "For counts, clusters without any event tell nothing, and are counted in the sentence",
+        "Refused where a path is not known in a period in which its cluster lacks rows",
+        "For counts, units and periods without any event are left out; a cluster without any weighs nothing"
+        " and is counted, but its path is handed on as others are",
+        "Covariates are in the fit without the treatment, and the treatment is taken net of them",
         "A draw that leaves the treatment without variation of its own counts as a statistic of 0",
         "Other treatments of the study stay where they are",
     ),

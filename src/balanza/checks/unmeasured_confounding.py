@@ -59,6 +59,9 @@ moments:
 """,
     edge_cases=(
         "Where the interval contains zero without a hidden cause, nothing is judged",
+        "A study without covariates is not judged: the outcome before treatment is shown, but is no measured cause",
+        "Where fewer than five clusters change a treatment, or it hangs on one, nothing is judged: the clustered error"
+        " is far too small",
         "The outcome before treatment is no benchmark where some treatment is there from the first period on",
         "Its benchmark is taken in a fit that holds it, with a slope for each period; row 0 shows that fit's estimate",
         "A covariate that explains half of the treatment or more has no hidden peer, and counts as explaining it away",
@@ -85,6 +88,7 @@ class _Case:
     error : classical standard error, a measure of size
     ratio : of the clustered standard error to it
     critical : t value of the study's level
+    void : why the standard error is no ground for a verdict, if it is none
     """
 
     study: Study
@@ -95,6 +99,7 @@ class _Case:
     error: float
     ratio: float
     critical: float
+    void: str | None
 
     @property
     def name(self) -> str:
@@ -122,8 +127,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     CheckResult
         `passed`: True where a hidden cause as strong as the strongest benchmark (each covariate of the study, and the
         outcome before treatment) would leave the interval without zero, False where one would not; None where the
-        interval contains zero anyway, the study has no covariate, or fewer than five clusters are treated. `table` has
-        a row for each measure, `figure` the estimate and its t over a grid of strengths.
+        interval contains zero anyway, the study has no measured covariate, or the standard error is no ground for a
+        verdict (see `_twoway.void_error`). `table` has a row for each measure, `figure` the estimate and its t over a
+        grid of strengths.
 
     Raises
     ------
@@ -156,7 +162,8 @@ def _case(study: Study, design: Design, found: Moments, index: int, effect: Effe
     own = float(information(found, np.array([index]))[0, 0])
     error = float(np.sqrt(_squares(found) / found.freedom / own))
     critical = _summary.critical(study.level, effect.freedom)
-    return _Case(study, design, found, index, effect, error, effect.error / error, critical)
+    void = _twoway.void_error(design, index, study.treatments[index], effect)
+    return _Case(study, design, found, index, effect, error, effect.error / error, critical, void)
 
 
 def _squares(found: Moments, without: np.ndarray | None = None) -> float:
@@ -346,6 +353,11 @@ def _rivals(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row["measure"] == "benchmark" and row.get("strength") == 1]
 
 
+def _measured(case: _Case) -> bool:
+    """Whether the study has a covariate, without which nothing measured tells how strong causes are."""
+    return bool(case.design.varying_names or case.design.baseline_names)
+
+
 def _holds_zero(row: Row) -> bool:
     return bool(row["low"] <= 0 <= row["high"])
 
@@ -356,9 +368,9 @@ def _explains_away(case: _Case, row: Row) -> bool:
 
 
 def _verdict(case: _Case, rows: list[Row]) -> bool | None:
-    """Whether no benchmark explains the estimate away; None where there is nothing to explain away, or no benchmark."""
+    """Whether no benchmark explains the estimate away; None where nothing is to be explained away, or held against."""
     rivals = _rivals(rows)
-    if _holds_zero(rows[0]) or not rivals:
+    if case.void or not _measured(case) or _holds_zero(rows[0]) or not rivals:
         return None
     return not any(_explains_away(case, row) for row in rivals)
 
@@ -370,9 +382,13 @@ def _sentence(case: _Case, rows: list[Row], verdict: bool | None) -> str:
         f" {case.name if len(case.design.names) > 1 else 'treatment'} and {case.study.outcome.column} would explain the"
         f" two-way fit away"
     )
+    if case.void:
+        return f"{start}; whether zero lies in its interval is not judged: {case.void}."
     if _holds_zero(rows[0]):
         return f"{start}; its interval contains zero without one."
     end = f"; {reach:.1f} % would bring zero into its interval"
+    if not _measured(case):
+        return f"{start}{end}; nothing is judged, since no measured covariate tells how strong causes are."
     if verdict is None:
         return f"{start}{end}."
     named = [row["of"] for row in _rivals(rows) if verdict or _explains_away(case, row)]

@@ -25,6 +25,7 @@ import numpy as np
 from balanza.contract import Estimate, EstimatorSpec, Panel, Published, Study, Triple
 from balanza.errors import Unsupported
 from balanza.estimators import _guard, _notes, _saturated, _summary
+from balanza.kernels.jackknife import leaves_out
 from balanza.kernels.saturated import Totals
 
 SPEC = EstimatorSpec(
@@ -107,6 +108,8 @@ multiplied by $G/(G-1) \cdot (n-1)/(n-k)$, where $k$ counts all coefficients, un
         "Refused where treated rows have no event at all, where what is expected runs to zero"
         " (separation), or where the likelihood's maximum is not found",
         "With `effects: cohort` on a panel with missing rows a warning says that the mix of units may matter",
+        "The jackknife holds the exposure that effects are averaged over as given: with `effects: cohort` and a dozen"
+        " clusters its error was 9 % below that of exact refits, with `effects: unit` half a per cent",
         _notes.EVENTS,
         _notes.KEPT_CELLS,
     ),
@@ -128,7 +131,6 @@ REFERENCE = (
         error_tolerance=1e-4,  # and marginaleffects takes its derivatives numerically
     ),
 )
-FEW = 100
 
 
 @dataclass(frozen=True)
@@ -186,9 +188,7 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     sample = _sample(study, panel, model)
     level = _Level(_summary.PER_PEOPLE * (panel.periods_per_year or 1.0) if study.outcome.exposure else 1.0)
     effect = level if chosen["scale"] == "level" else _log_ratio
-    # With many clusters leaving each out costs more and says the same.
-    few = chosen["standard_errors"] == "auto" and int(sample.layout.cluster.max()) < FEW
-    left_out = few or chosen["standard_errors"] == "jackknife"
+    left_out = leaves_out(int(sample.layout.cluster.max()) + 1, chosen["standard_errors"])
     found = _saturated.estimated(SPEC, study, panel, sample, "poisson", effect, rng, draws, left_out)
     if not found.overall.observed[0] > 0:
         raise Unsupported(

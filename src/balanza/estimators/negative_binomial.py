@@ -18,6 +18,7 @@ from balanza.errors import Unsupported
 from balanza.estimators import _covariates, _events, _guard, _notes, _summary
 from balanza.estimators._events import EventRows
 from balanza.kernels import negative_binomial as kernel
+from balanza.kernels.jackknife import leaves_out
 from balanza.kernels.within import Degenerate, small_sample
 
 if TYPE_CHECKING:
@@ -94,7 +95,6 @@ D_{it} \beta \quad \mathrm{becomes} \quad \sum_{e \neq -1} \beta_e d_i \mathbf{1
     ),
     since="0.1.0",
 )
-FEW = 100
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimates:
     chosen = _guard.options(SPEC, study, effects=("cluster", "unit"), standard_errors=("auto", "jackknife", "sandwich"))
     draws = _guard.whole(SPEC, chosen, "draws", 1)
     sample = _sample(study, panel, chosen["effects"])
-    left_out = _leaves_out(sample, chosen["standard_errors"])
+    left_out = leaves_out(int(sample.cluster.max()) + 1, chosen["standard_errors"])
     try:
         found = _fit(sample, np.concatenate([sample.treatments, sample.covariates]), left_out)
     except Degenerate as problem:
@@ -213,11 +213,6 @@ def _lost(study: Study, units: np.ndarray, periods: np.ndarray) -> tuple[str, ..
             f"{(~periods).sum()} of {len(periods)} periods have no {study.outcome.column} in any unit: left out"
         )
     return tuple(found)
-
-
-def _leaves_out(sample: _Sample, standard_errors: str) -> bool:
-    """Whether clusters are left out in turn: with many of them it costs more and says the same."""
-    return standard_errors == "jackknife" or (standard_errors == "auto" and int(sample.cluster.max()) < FEW)
 
 
 def _fit(sample: _Sample, regressors: np.ndarray, left_out: bool) -> _Fit:

@@ -19,7 +19,7 @@ from balanza.estimators import _covariates, _events, _guard, _notes, _summary
 from balanza.estimators._events import EventRows
 from balanza.kernels import patterned
 from balanza.kernels import poisson as kernel
-from balanza.kernels.jackknife import jackknife
+from balanza.kernels.jackknife import jackknife, leaves_out
 from balanza.kernels.within import small_sample
 
 if TYPE_CHECKING:
@@ -95,7 +95,6 @@ D_{it} \beta \quad \mathrm{becomes} \quad \sum_{e \neq -1} \beta_e d_i \mathbf{1
     ),
     since="0.1.0",
 )
-FEW = 100
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimates:
     sample = _sample(study, panel)
     names = (*(treatment.name for treatment in study.treatments), *sample.names)
     try:
-        left_out = _leaves_out(sample, chosen["standard_errors"])
+        left_out = leaves_out(len(np.unique(sample.cluster)), chosen["standard_errors"])
         fit = _fit(sample, np.concatenate([sample.treatments, sample.covariates]), left_out)
     except kernel.Degenerate as problem:
         raise _refusal(problem, names) from None
@@ -184,11 +183,6 @@ def _sample(study: Study, panel: Panel) -> _Sample:
         period=np.flatnonzero(periods),
         warnings=_lost(study, panel, exposure, units, periods) + _guard.two_way(study, panel, units),
     )
-
-
-def _leaves_out(sample: _Sample, standard_errors: str) -> bool:
-    """Whether clusters are left out in turn: with many of them it costs more and says the same."""
-    return standard_errors == "jackknife" or (standard_errors == "auto" and len(np.unique(sample.cluster)) <= FEW)
 
 
 def _fit(sample: _Sample, regressors: np.ndarray, left_out: bool) -> _Fit:

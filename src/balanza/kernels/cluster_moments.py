@@ -16,12 +16,12 @@ import numpy as np
 from scipy import linalg
 
 from balanza.kernels import within
-from balanza.kernels.jackknife import curvature
+from balanza.kernels.jackknife import curvature, leaves_out
 
 BATCH_CELLS = 8_000_000
 RIDGE = 1e-13
 IDENTIFIED = 1e-8
-FEW = 100
+SANDWICH = "clustered sandwich"
 
 
 @dataclass(frozen=True)
@@ -196,10 +196,10 @@ def standard_errors(moments: Moments) -> tuple[np.ndarray, str]:
     ndarray, shape (n_regressors,), and str
     """
     n_clusters, k = len(moments.gram), moments.n_regressors
-    if n_clusters <= FEW:
+    if leaves_out(n_clusters):
         left_out = refitted(moments, 1.0 - np.eye(n_clusters))
         if not np.isnan(left_out).any():
             changes = left_out - moments.coefficients[:k]
             return np.sqrt((n_clusters - 1) / n_clusters * (changes**2).sum(axis=0)), "cluster jackknife (CV3)"
     influence = moments.residual @ moments.inverse[:, :k]
-    return np.sqrt(n_clusters / (n_clusters - 1) * (influence**2).sum(axis=0)), "clustered sandwich"
+    return np.sqrt(n_clusters / (n_clusters - 1) * (influence**2).sum(axis=0)), SANDWICH

@@ -12,6 +12,14 @@ from scipy import linalg
 from balanza.kernels import within
 from balanza.kernels.poisson import PoissonFit
 
+FEW = 100
+"""Up to how many clusters each is left out in turn: with more it costs more and says the same as the sandwich."""
+
+
+def leaves_out(n_clusters: int, standard_errors: str = "auto") -> bool:
+    """Whether clusters are left out in turn, as `standard_errors` tells (`jackknife`, `sandwich`, or `auto`)."""
+    return standard_errors == "jackknife" or (standard_errors == "auto" and n_clusters <= FEW)
+
 
 def jackknife(
     outcome: np.ndarray,

@@ -67,12 +67,14 @@ def placebo_treatment(moments: Moments, index: int, paths: np.ndarray, orders: n
 def dummy_outcome(moments: Moments, index: int, signs: np.ndarray) -> Draws:
     """Estimates of a treatment where the outcome is what all else explains, and noise.
 
-    The noise is the residual of the whole fit, so that no effect is in it, with the sign of whole clusters drawn at
-    random: its size by cluster and its persistence in time are kept, and its link with the treatment is cut.
+    The noise is what the whole fit leaves of the outcome, with the sign of whole clusters drawn at random, so that its
+    size by cluster and its persistence in time are kept. The treatment is in that fit: what it left out of it would be
+    the effect itself, which flipped signs turn into noise that goes with the treatment's size.
 
     Parameters
     ----------
     moments : Moments
+        Of a Poisson fit, at the fit with the treatment.
     index : int
         Position of the treatment.
     signs : ndarray, shape (n_draws, n_clusters)
