@@ -179,27 +179,6 @@ def moments(design: Design, linear: Linearised, baseline: np.ndarray | None = No
         raise _refusal(problem, design) from None
 
 
-FEW_TREATED = 5
-
-
-def few_treated(study: Study, panel: Panel) -> str | None:
-    """Why nothing is judged where a treatment lies in a handful of clusters: clustered errors are void there.
-
-    After MacKinnon and Webb (2018), Econometrics Journal 21(2): with few treated clusters neither the jackknife nor
-    the sandwich comes near the spread of the estimate.
-    """
-    for treatment in study.treatments:
-        if treatment.kind != "dose":
-            treated = panel.frame.loc[panel.frame[f"d_{treatment.name}"] != 0, "cluster"].nunique()
-            if treated < FEW_TREATED:
-                return (
-                    f"Only {treated} {'clusters are' if treated > 1 else 'cluster is'} treated ({study.cluster}): the"
-                    " clustered error of the two-way fit is void there, so that nothing is judged. Read the checks"
-                    " conley_taber and randomization instead."
-                )
-    return None
-
-
 @dataclass(frozen=True)
 class Effect:
     """A coefficient of the two-way fit, its clustered standard error and the t distribution's degrees of freedom."""

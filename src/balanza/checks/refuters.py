@@ -170,12 +170,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     table = pd.DataFrame(rows)
     judged = table.loc[table["passed"].notna()]
     passed = bool(judged["passed"].astype(bool).all()) if len(judged) else None
-    few = _twoway.few_treated(study, panel)
     values: dict[str, object] = {"draws": draws, "n_clusters": case.n_clusters, "errors": effects[0].error_type}
     values |= {"n_passed": int(judged["passed"].astype(bool).sum()), "n_judged": len(judged)}
-    sentence = few or _sentence(judged, case)
-    figure = pd.concat(drawn, ignore_index=True)
-    return CheckResult(SPEC.name, None if few else passed, sentence, values, table, figure)
+    return CheckResult(SPEC.name, passed, _sentence(judged, case), values, table, pd.concat(drawn, ignore_index=True))
 
 
 def _placebo_treatment(case: _Case) -> _Found | str:

@@ -76,7 +76,6 @@ R2_MAX = 1.3
 PROXY = "criminal_presence"
 RELIABILITIES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 GRID = 21
-NO_BENCHMARK = "No measured covariate says how strong a cause may be, so that nothing is judged."
 COLUMNS = ("treatment", "measure", "of", "strength", "r2_treatment", "r2_outcome", "value", "low", "high", "note")
 Row = dict[str, Any]
 
@@ -149,13 +148,10 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         grids.append(_grid(case))
         verdicts.append(_verdict(case, own))
         sentences.append(_sentence(case, own, verdicts[-1]))
-    few = _twoway.few_treated(study, panel)
     judged = [verdict for verdict in verdicts if verdict is not None]
     table = pd.DataFrame([{column: row.get(column) for column in COLUMNS} for row in rows], columns=list(COLUMNS))
     values = {"errors": effects[0].error_type, "freedom": found.freedom}
-    passed = None if few or not judged or not study.covariates else all(judged)
-    sentence = few or " ".join([*sentences, *([] if study.covariates else [NO_BENCHMARK])])
-    return CheckResult(SPEC.name, passed, sentence, values, table, pd.concat(grids))
+    return CheckResult(SPEC.name, all(judged) if judged else None, " ".join(sentences), values, table, pd.concat(grids))
 
 
 def _case(study: Study, design: Design, found: Moments, index: int, effect: Effect) -> _Case:
