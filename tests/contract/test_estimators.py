@@ -48,6 +48,7 @@ OPTIONS = {
 }
 # What some studies must name: covariates, moderators, instruments.
 NEEDS = {
+    "backdoor": {"covariates": ("moving",)},
     "double_ml": {"covariates": ("moving",)},
     "causal_forest": {"covariates": ("trait",), "moderators": ("size",)},
     "instrument": {"instruments": ("push",)},
