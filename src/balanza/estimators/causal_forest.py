@@ -118,8 +118,8 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         no common start, or the panel holds no comparison.
     """
     lacking = "neither covariates nor moderators, and without them there is nothing that effects could differ by"
-    columns = study.covariates + study.moderators
-    _covariates.require(SPEC, study, columns, lacking, "Add `covariates` or `moderators`")
+    named = study.covariates + study.moderators
+    _covariates.require(SPEC, study, named, lacking, "Add `covariates` or `moderators`")
     _guard.require(SPEC, study, panel)
     chosen = _guard.options(SPEC, study, learner=_crossfit.LEARNERS)
     n_folds, draws = _guard.whole(SPEC, chosen, "folds", 2), _guard.whole(SPEC, chosen, "draws", 1)
