@@ -30,3 +30,12 @@ onstart:
     for folder in (RAW, RESULTS):
         for part in Path(folder).rglob(".*.part"):
             part.unlink(missing_ok=True)
+
+
+onsuccess:
+    if Path(RESULTS, "index.html").is_file():
+        print(f"Open {RESULTS}/index.html")
+
+
+onerror:
+    print(f"The pages in {RESULTS} are of an earlier run, or missing.")

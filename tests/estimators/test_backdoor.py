@@ -177,6 +177,10 @@ def test_refusals() -> None:
         run(backdoor, y, method="doubly_robust", target="att")
     with pytest.raises(Unsupported, match="takes no weights"):
         run(backdoor, y, panel={"weight": np.ones(UNITS)})
+    for kind in ("dose", "reversible"):
+        bare = make_panel(y, {"guard": treated(kind)}, start={"guard": START} if kind == "dose" else None)
+        with pytest.raises(Unsupported, match=r"names no covariates.*two-way least squares.*use twfe"):
+            backdoor.estimate(make_study([treatment(kind)]), bare, np.random.default_rng(0))
     dosed = make_panel(y, {"guard": treated("dose")}, start={"guard": START})
     study = make_study([treatment("dose")], options={"backdoor": {"method": "ipw"}})
     with pytest.raises(Unsupported, match="guard is no single switch"):

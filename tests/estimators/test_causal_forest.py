@@ -154,7 +154,7 @@ def test_refusals() -> None:
     columns, _ = world()
     panel = make_panel(columns["y"], {"guard": columns["given"]}, covariates={"gangs": columns["gangs"]})
     plain = make_study([treatment("binary")])
-    with pytest.raises(Unsupported, match="names no covariates"):
+    with pytest.raises(Unsupported, match=r"neither covariates nor moderators.*Add `covariates` or `moderators`"):
         causal_forest.estimate(plain, panel, np.random.default_rng(0))
     current = make_study([Treatment("guard", "dose", column="guard")], covariates=("gangs",))
     with pytest.raises(Unsupported, match="a dose with a common start"):

@@ -48,6 +48,15 @@ def test_unknown_codes_stop_and_all_are_named(places: Geography) -> None:
         places.unit_of(pd.Series(["01001", "33001", "01777"]), "deaths")
 
 
+def test_an_unknown_code_of_a_users_file_names_row_and_nearest_code_before_births(places: Geography) -> None:
+    said = (
+        r"spending_file, data row 2 \(the header not counted\): 1 codes are no municipality: 01011\."
+        r" Did you write 01011 for 01001\? .*municipality_births"
+    )
+    with pytest.raises(PanelError, match=said):
+        places.unit_of(pd.Series(["01002", "01011", "01011"]), "spending")
+
+
 def test_a_new_code_outside_catalogue_and_births_stops(catalogue: pd.DataFrame, rules: Path) -> None:
     births = load_births(rules / "municipality_births.csv")
     with pytest.raises(PanelError, match="1 codes are not in the catalogue: 02004"):

@@ -38,7 +38,7 @@ def test_parquet(tmp_path):
     ("old", "new", "message"),
     [
         ("250", "-250", r"money\.csv, row 4, column pesos: .*-250.* is negative"),
-        ("250", "mucho", "row 4, column pesos: .*mucho.* is not a number"),
+        ("250", "mucho", r"row 4, column pesos: .*mucho.* is not a number\. Correct the cell\.$"),
         ("FORTASEG,250", "FORTASEG,", "row 4, column pesos: the cell is blank"),
         ("2019", "19", "row 4, column year: '19' is not a year"),
         ("02004", "2004", "row 4, column cvegeo: '2004' is not a municipality code"),

@@ -39,3 +39,24 @@ def split(spec: EstimatorSpec | CheckSpec, study: Study, panel: Panel) -> Covari
         varying=np.array([columns[name] for name in varying]).reshape(-1, panel.n_units, panel.n_periods),
         baseline=np.array([lowest[name] for name in constant]).reshape(-1, panel.n_units).T,
     )
+
+
+def require(spec: EstimatorSpec, study: Study, columns: tuple[str, ...], lacking: str, cure: str) -> None:
+    """Refuse a study without anything to adjust for, before anything is imported.
+
+    Parameters
+    ----------
+    spec, study : as in the contract
+    columns : tuple of str
+        What the estimator adjusts for.
+    lacking : str
+        What the study does not name, and what the estimator would be without it.
+    cure : str
+        What to do instead.
+
+    Raises
+    ------
+    Unsupported
+    """
+    if not any(name != "graph" for name in columns):
+        raise Unsupported(f"the study {study.name} names {lacking}", where=spec.name, cure=cure)

@@ -112,18 +112,3 @@ def dictionary(columns: np.ndarray) -> np.ndarray:
     z = (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     first, second = np.triu_indices(z.shape[1])
     return np.hstack([z, z[:, first] * z[:, second]])
-
-
-def require_columns(spec: EstimatorSpec, study: Study, columns: tuple[str, ...]) -> None:
-    """Refuse a study without anything to adjust for, before anything is imported.
-
-    Raises
-    ------
-    Unsupported
-    """
-    if not any(name != "graph" for name in columns):
-        raise Unsupported(
-            f"the study {study.name} names no covariates, and without them it is two-way least squares",
-            where=spec.name,
-            cure="Add `covariates`, or use twfe",
-        )

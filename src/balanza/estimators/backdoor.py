@@ -89,9 +89,10 @@ $k$ counts all coefficients, those of period effects and baseline slopes that we
         _notes.FLAT,
         "`ipw` and `doubly_robust` are refused for doses and for treatments that switch off, unless the panel has a"
         " single period and the treatment is 0 or 1; `doubly_robust` with `target: att` is refused",
+        "Of a dose, or a treatment that switches off, in more than one period: refused without covariates, since"
+        " two-way least squares (`twfe`) says the same",
         "Refused where covariates tell treated from untreated rows without error, or are collinear",
         "Refused where DoWhy's value and that of our own kernel differ by more than 1e-6",
-        "Doses and treatments that switch off are refused without covariates: `twfe` says the same",
         "Rows with a probability of treatment below .02 or above .98 are counted in a warning",
         _notes.RATE,
         "Studies with weights are refused. There is no event study",
@@ -139,8 +140,8 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     ------
     Unsupported
         If the panel holds no comparison, units lack rows and may not be left out, the method does not fit the
-        treatment, covariates are collinear or tell treated from untreated units without error, or the study has
-        weights.
+        treatment, covariates are collinear or tell treated from untreated units without error, the study has weights,
+        or a treatment that does not begin once for all comes without covariates.
     """
     _guard.require(SPEC, study, panel)
     chosen = _guard.options(
@@ -153,10 +154,6 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     method, target = chosen["method"], chosen["target"]
     _collapsed.no_weights(SPEC, study)
     _require_fit(study, panel, method, target)
-    if study.treatment.kind != "binary" and panel.n_periods > 1 and not set(study.covariates) - {"graph"}:
-        raise Unsupported(
-            "without covariates it is two-way least squares", where=SPEC.name, cure="Add `covariates`, or use twfe"
-        )
     rows = _rows(study, panel, chosen["unbalanced"])
     try:
         own = _adjust(rows, method, target)
@@ -233,6 +230,8 @@ def _cross_section(study: Study, panel: Panel) -> _Rows:
 
 def _within(study: Study, panel: Panel) -> _Rows:
     """Rows of all units and periods, net of unit and period effects and of baseline covariates times period."""
+    lacking = "no covariates, and without covariates it is two-way least squares"
+    _covariates.require(SPEC, study, study.covariates, lacking, "Add `covariates`, or use twfe")
     split = _covariates.split(SPEC, study, panel)
     seen = _seen(panel)
     doses = panel.matrix(f"d_{study.treatment.name}")

@@ -24,7 +24,7 @@ import numpy as np
 
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _collapsed, _crossfit, _guard, _level, _notes, _rates, _summary
+from balanza.estimators import _collapsed, _covariates, _crossfit, _guard, _level, _notes, _rates, _summary
 from balanza.estimators._collapsed import Collapsed
 from balanza.kernels import forest as kernel
 from balanza.kernels.adjustment import clustered
@@ -120,7 +120,9 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         If the study names neither covariates nor moderators, has weights, or fewer clusters than folds; if a dose has
         no common start, the panel holds no comparison, or units lack rows and may not be left out.
     """
-    _crossfit.require_columns(SPEC, study, study.covariates + study.moderators)
+    lacking = "neither covariates nor moderators, and without them there is nothing that effects could differ by"
+    named = study.covariates + study.moderators
+    _covariates.require(SPEC, study, named, lacking, "Add `covariates` or `moderators`")
     _guard.require(SPEC, study, panel)
     chosen = _guard.options(SPEC, study, learner=_crossfit.LEARNERS, unbalanced=("refuse", "drop"))
     n_folds, draws = _guard.whole(SPEC, chosen, "folds", 2), _guard.whole(SPEC, chosen, "draws", 1)

@@ -118,7 +118,8 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     Unsupported
         If the study has no covariates, has weights, or fewer clusters than folds; if effects absorb the treatment.
     """
-    _crossfit.require_columns(SPEC, study, study.covariates)
+    lacking = "no covariates, and without them it is two-way least squares"
+    _covariates.require(SPEC, study, study.covariates, lacking, "Add `covariates`, or use twfe")
     _guard.require(SPEC, study, panel)
     chosen = _guard.options(SPEC, study, learner=_crossfit.LEARNERS)
     n_folds, repetitions = (_guard.whole(SPEC, chosen, *item) for item in (("folds", 2), ("repetitions", 1)))

@@ -7,6 +7,7 @@ not change, and that is checked. Codes x998 and x999 ("not specified") belong to
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from balanza.config import USER_FILES
 from balanza.errors import PanelError
 from balanza.panel.quality import Quality
 from balanza.panel.rules import read_rules
@@ -57,19 +59,29 @@ class Geography:
         Raises
         ------
         PanelError
-            If any code is neither a municipality, nor a listed birth, nor unspecified; names all of them.
+            If any code is neither a municipality, nor a listed birth, nor unspecified; names all of them, and of a
+            user's file the key that names it, the first row and the nearest code.
         """
         distinct = [str(code) for code in codes.unique()]
         unspecified = [code for code in distinct if code[2:] >= _FIRST_UNSPECIFIED and code[:2] in STATES]
         known = self._units | {code: code[:2] + UNSPECIFIED for code in unspecified}
         unknown = sorted(code for code in distinct if code not in known)
         if unknown:
+            cure = "Add each new municipality with its parent to data/municipality_births.csv"
+            own = f"{source}_file"
+            if own in USER_FILES:
+                at = int((~codes.isin(list(known))).to_numpy().argmax())
+                code = str(codes.iloc[at])
+                source = f"{own}, data row {at + 1} (the header not counted)"
+                cure = f"{self._nearest(code)}Or, of a new municipality: {cure[0].lower()}{cure[1:]}"
             raise PanelError(
-                f"{len(unknown)} codes are no municipality: {', '.join(unknown[:20])}",
-                where=source,
-                cure="Add each new municipality with its parent to data/municipality_births.csv",
+                f"{len(unknown)} codes are no municipality: {', '.join(unknown[:20])}", where=source, cure=cure
             )
         return codes.map(known)
+
+    def _nearest(self, code: str) -> str:
+        near = difflib.get_close_matches(code, sorted(self._units), n=1, cutoff=0)
+        return f"Did you write {code} for {near[0]}? " if near else ""
 
 
 def load_births(path: Path) -> pd.DataFrame:

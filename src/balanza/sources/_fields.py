@@ -123,7 +123,7 @@ def amounts(series: pd.Series, *, where: str, negative: bool = False) -> pd.Seri
         raise SourceError(
             f"the amount {series[row]!r} {'is not a number' if no_number[row] else 'is negative'}",
             where=f"{where}, row {row}, column {series.name}",
-            cure="Correct the cell, or leave it blank if the figure is not known",
+            cure="Correct the cell",
         )
     return pd.Series(pd.to_numeric(text.where(filled)), index=series.index).astype("float64")
 

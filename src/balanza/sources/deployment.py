@@ -12,8 +12,9 @@ region
 tier
     Optional: staffing of that region, high, medium or low; blank if not known.
 
-A municipality with a blank `opening` counts as not opened; one that is not in the file counts as not known. Monthly
-strength goes into a file of its own: see `deployment_elements`.
+A municipality with a blank `opening` counts as not opened, and so does one that is not in the file, which the panel's
+quality report counts; its region and tier are not known. Monthly strength goes into a file of its
+own: see `deployment_elements`.
 """
 
 from __future__ import annotations

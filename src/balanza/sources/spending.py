@@ -10,10 +10,11 @@ year
 programme
     The name of the programme, such as FORTASEG.
 pesos
-    Pesos spent, current (not deflated), not in thousands; a negative amount is refused. Zero is a figure: it says
-    that nothing was spent.
+    Pesos spent, current (not deflated), not in thousands; a negative amount or a blank is refused. Zero is a figure:
+    it says that nothing was spent. Where the amount is not known, leave out the row.
 
-A municipality, year and programme that is not in the file counts as not known.
+The programmes of a municipality and year are summed, so that one that is not in the file adds nothing. A municipality
+and year without any row counts as not known.
 """
 
 from __future__ import annotations
