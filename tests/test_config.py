@@ -197,8 +197,8 @@ def test_a_doubled_key_is_refused(tmp_path: Path, line: str, message: str) -> No
 
 def test_a_merged_key_is_not_a_doubled_one(tmp_path: Path) -> None:
     path = write(tmp_path)
-    path.write_text(f"{path.read_text()}variants: {{a: &a {{x: 1, y: 1}}, b: {{<<: *a, x: 2}}}}\n")
-    assert load_study(path).variants["b"] == {"x": 2, "y": 1}
+    path.write_text(f"{path.read_text()}options: {{a: &a {{x: 1, y: 1}}, b: {{<<: *a, x: 2}}}}\n")
+    assert load_study(path).options["b"] == {"x": 2, "y": 1}
 
 
 def test_other_families_bear_any_name(tmp_path: Path) -> None:

@@ -68,6 +68,28 @@ def test_mean_dose_after_the_start_is_the_units_own_and_zero_before() -> None:
     assert panel.matrix("d_guard").tolist() == [[0, 0, 1, 1], [0, 0, 2, 2], [0, 0, 6, 6]]
 
 
+@pytest.mark.parametrize(("rule", "value"), [("first", 6), ("mean_post", 7.5), ("last", 9)])
+def test_a_steady_dose_is_the_first_mean_or_last_from_the_start_on(rule: str, value: float) -> None:
+    moving = table()
+    moving.loc[(moving["place"] == "c") & (moving["month"] == "2019-04-01"), "dose"] = 90
+    dose = Treatment("guard", "dose", column="dose", per=10, start="2019-03", dose=rule)
+    assert prepare(study(dose), moving.sample(frac=1, random_state=1)).matrix("d_guard")[2].tolist() == [
+        0,
+        0,
+        value,
+        value,
+    ]
+
+
+@pytest.mark.parametrize("missing", ["refuse", "drop"])
+def test_other_measures_reach_the_panel_with_their_gaps(missing: str) -> None:
+    frame = table().assign(recorded=[np.nan, *range(1, 12)])
+    panel = prepare(study(variants={"outcome": {"police": {"column": "recorded"}}}, missing=missing), frame)
+    assert len(panel.frame) == 12
+    assert panel.matrix("recorded")[1, 1:].tolist() == [1, 2, 3]
+    assert np.isnan(panel.matrix("recorded")[1, 0])
+
+
 def test_current_dose_is_the_column_per_unit() -> None:
     panel = prepare(study(Treatment("guard", "dose", column="dose", per=10)), table())
     assert panel.matrix("d_guard")[2].tolist() == [0, 0, 6, 6]

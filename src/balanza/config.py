@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from balanza.contract import NEGATIVE_CONTROL, Outcome, Study, Treatment
+from balanza.contract import NEGATIVE_CONTROL, DoseRule, Outcome, Study, Treatment
 from balanza.errors import ConfigError
 from balanza.provenance import file_digest
 
@@ -91,7 +91,7 @@ class _Treatment(_Strict):
     per: float = Field(1.0, gt=0)
     unit: str = ""
     start: str | int | None = None
-    dose: Literal["mean_post", "current"] | None = None
+    dose: DoseRule | None = None
     node: str | None = None
 
     @model_validator(mode="after")
@@ -100,9 +100,35 @@ class _Treatment(_Strict):
             raise ValueError("a binary treatment needs `first_treated`: a column or a mapping of unit to period")
         if self.kind != "binary" and self.column is None:
             raise ValueError(f"a {self.kind} treatment needs `column`")
-        if self.dose == "mean_post" and self.start is None:
-            raise ValueError("`dose: mean_post` needs `start`, the first period with a dose")
+        if self.dose in ("mean_post", "first", "last") and self.start is None:
+            raise ValueError(f"`dose: {self.dose}` needs `start`, the first period with a dose")
         return self
+
+
+class _OtherOutcome(_Strict):
+    column: str
+    exposure: str | None = None
+    title: str = ""
+
+
+class _OtherTreatment(_Strict):
+    column: str | None = None
+    first_treated: str | dict[str, Any] | None = None
+    dose: DoseRule | None = None
+    start: str | int | None = None
+    title: str = ""
+
+
+class _Variants(_Strict):
+    """The axes of the specification curve: each choice has a label, and says what it changes of the study."""
+
+    outcome: dict[str, _OtherOutcome] = {}
+    treatment: dict[str, _OtherTreatment] = {}
+    scale: list[Literal["poisson", "rate", "log1p", "asinh"]] = []
+    covariates: dict[str, list[str] | Literal["graph"]] = {}
+    window: dict[str, tuple[str | int, str | int]] = {}
+    cluster: dict[str, str] = {}
+    estimator: list[str] = []
 
 
 class StudyFile(_Strict):
@@ -124,7 +150,7 @@ class StudyFile(_Strict):
     families: dict[str, list[str]] = {}
     moderators: list[str] = []
     instruments: list[str] = []
-    variants: dict[str, Any] = {}
+    variants: _Variants = _Variants()
     event_bins: int = Field(1, ge=1)
     weights: str | None = None
     window: tuple[str | int, str | int] | None = None
@@ -368,7 +394,7 @@ def load_study(path: str | Path, level: float = 0.95, draws: int = 999) -> Study
         families={name: tuple(columns) for name, columns in file.families.items()},
         moderators=tuple(file.moderators),
         instruments=tuple(file.instruments),
-        variants=file.variants,
+        variants=file.variants.model_dump(exclude_defaults=True),
         event_bins=file.event_bins,
         weights=file.weights,
         window=file.window,

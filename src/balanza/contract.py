@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Family = Literal["gaussian", "poisson"]
 Kind = Literal["binary", "reversible", "dose"]
 Scale = Literal["level", "log"]
+DoseRule = Literal["mean_post", "first", "last", "current"]
 RowKind = Literal["event_time", "group_time", "calendar", "dose", "group"]
 Triple = tuple[float, float, float]
 
@@ -55,8 +56,8 @@ class Treatment:
 
     `binary` is absorbing and comes with the first treated period; `reversible` is a 0/1 column that may
     switch off; `dose` is a number per unit and period. With `dose="mean_post"` the dose of a unit is its
-    mean from `start` on, and the treatment is that mean times (period >= start); with `dose="current"` it
-    is the column itself. Effects are stated per `per` units of the column. `node` is the node of the causal graph that
+    mean from `start` on, and the treatment is that mean times (period >= start); `first` and `last` take the dose of
+    the first or the last of these periods instead; with `dose="current"` it is the column itself. Effects are stated per `per` units of the column. `node` is the node of the causal graph that
     it stands for, where the graph does not name its column.
     """
 
@@ -67,8 +68,13 @@ class Treatment:
     per: float = 1.0
     unit: str = ""
     start: str | int | None = None
-    dose: Literal["mean_post", "current"] = "current"
+    dose: DoseRule = "current"
     node: str | None = None
+
+    @property
+    def steady(self) -> bool:
+        """Whether a dose stays the same in each unit from the start on."""
+        return self.kind == "dose" and self.dose != "current"
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class Study:
     """A question, as its file states it. `digest` is the sha256 of that file.
 
     `needs` is the key of the run that names a user's file, without which the study waits.
+    `variants` are, by axis and label, what other defensible choices would change of the study.
     `baseline` are those of the covariates that enter by their value before treatment (`balanza.baseline`), and
     `overrides` the reasons to use columns that the graph forbids.
     """

@@ -101,6 +101,7 @@ def columns_of(study: Study) -> list[str]:
         wanted.append(treatment.first_treated if isinstance(treatment.first_treated, str) else None)
     wanted += _passed_on(study)
     wanted += [column for family in study.families.values() for column in family]
+    wanted += _alternatives(study)
     return list(dict.fromkeys(column for column in wanted if column))
 
 
@@ -116,6 +117,20 @@ def negative_controls(study: Study) -> tuple[str, ...]:
     """Outcomes of the family `negative_control` that no other part of the study brings into the panel."""
     others = {study.outcome.column, *_passed_on(study)}
     return tuple(name for name in study.families.get(NEGATIVE_CONTROL, ()) if name not in others)
+
+
+def _alternatives(study: Study) -> list[str]:
+    """Columns of other measures of the outcome and other definitions of the treatment."""
+    others = [*study.variants.get("outcome", {}).values(), *study.variants.get("treatment", {}).values()]
+    named = [other.get(key) for other in others for key in ("column", "exposure")]
+    return [name for name in named if name]
+
+
+def gapped(study: Study) -> dict[str, str]:
+    """Columns that reach the panel under their own names and may be missing in places, each with its role."""
+    others = {study.outcome.column, *_passed_on(study)}
+    found = {name: "alternative" for name in _alternatives(study) if name not in others}
+    return found | dict.fromkeys(negative_controls(study), "negative control")
 
 
 def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line: int | None = None) -> Panel:
@@ -174,8 +189,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
     start: dict[str, int] = {}
     for treatment in study.treatments:
         start.update(_add_treatment(frame, rows, treatment, Axis(span, monthly), unit_labels))
-    for name in negative_controls(study):
-        frame[name] = rows.numbers(name, "negative control", gaps=True)
+    for name, role in gapped(study).items():
+        frame[name] = rows.numbers(name, role, gaps=True)
     odd = _oddities(study, frame, rows, start, periods.labels(span, monthly))
     frame = frame.sort_values(["unit", "period"], ignore_index=True)
     return Panel(
@@ -217,7 +232,7 @@ def _window(study: Study, time: np.ndarray, monthly: bool) -> np.ndarray:
 def _complete(study: Study, table: pd.DataFrame) -> dict[str, np.ndarray]:
     """With `missing: drop`, the rows without a value, by column; otherwise nothing, and `_numbers` refuses them."""
     others = {name: columns for name, columns in study.families.items() if name != NEGATIVE_CONTROL}
-    study = replace(study, families=others)
+    study = replace(study, families=others, variants={})
     if study.missing == "refuse":
         return {}
     cohorts = {t.first_treated for t in study.treatments if isinstance(t.first_treated, str)}
@@ -306,23 +321,23 @@ def _add_treatment(
             where=rows.where,
             cure="Choose a start within the panel, after its first period",
         )
-    if treatment.dose == "mean_post":
-        values = _mean_from(code, values, frame, treatment, units, rows.where)
+    if treatment.dose != "current":
+        values = _constant_from(code, values, frame, treatment, units, rows.where)
     frame[f"d_{name}"] = values / treatment.per
     return {name: code}
 
 
-def _mean_from(
+def _constant_from(
     code: int, values: np.ndarray, frame: pd.DataFrame, treatment: Treatment, units: np.ndarray, where: str
 ) -> np.ndarray:
-    """Each unit's mean dose from the start on, and zero before."""
-    unit, post = frame["unit"].to_numpy(), frame["period"].to_numpy() >= code
-    mean = pd.Series(values[post]).groupby(unit[post]).mean()
-    per_unit = frame["unit"].map(mean).to_numpy(float)
+    """Each unit's mean, first or last dose from the start on, and zero before."""
+    after = frame.assign(dose=values)[frame["period"] >= code].sort_values("period").groupby("unit")["dose"]
+    constant = after.mean() if treatment.dose == "mean_post" else after.agg(treatment.dose)
+    per_unit = frame["unit"].map(constant).to_numpy(float)
     if np.isnan(per_unit).any():
-        missing = units[unit[np.isnan(per_unit)][0]]
+        missing = units[frame["unit"].to_numpy()[np.isnan(per_unit)][0]]
         raise PanelError(f"unit {missing} has no row from {treatment.start} on", where=where, cure="Drop the unit")
-    return np.asarray(per_unit * post)
+    return np.asarray(per_unit * (frame["period"] >= code))
 
 
 def _oddities(
@@ -340,7 +355,7 @@ def _oddities(
         elif name in start:
             before = frame["period"].to_numpy() < start[name]
             early = int((before & (rows.numbers(str(treatment.column), "dose") > 0)).sum())
-            use = "are taken as 0" if treatment.dose == "mean_post" else "stay as they are"
+            use = "stay as they are" if treatment.dose == "current" else "are taken as 0"
             what = f"{early:,} rows have a dose above 0 before the start, {labels[start[name]]}"
             said += [f"{what}; these doses {use} ({name})"] if early else []
     return tuple(said)

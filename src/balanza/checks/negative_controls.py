@@ -167,7 +167,7 @@ def _future(panel: Panel, design: Design, index: int, treatment: Treatment, step
         cohort = panel.by_unit(f"g_{treatment.name}")[:, None]
         return np.asarray((cohort >= 0) & (later >= cohort), float)
     values = design.treatments[index]
-    if treatment.dose == "mean_post" and treatment.name in panel.start:
+    if treatment.steady and treatment.name in panel.start:
         size = np.nanmax(np.where(np.isnan(values), -np.inf, values), axis=1, keepdims=True)
         lowest = np.nanmin(np.where(np.isnan(values), np.inf, values), axis=1, keepdims=True)
         return np.asarray(np.where(size > 0, size, lowest) * (later >= panel.start[treatment.name]))

@@ -163,7 +163,7 @@ def _unit_paths(treatment: Treatment, panel: Panel) -> np.ndarray:
         return np.asarray((cohort >= 0) & (period >= cohort), float)
     values = panel.matrix(f"d_{treatment.name}")
     start = panel.start.get(treatment.name)
-    if start is None or treatment.dose != "mean_post":
+    if start is None or not treatment.steady:
         return values
     return np.asarray(np.nanmean(values[:, start:], axis=1)[:, None] * (period >= start))
 

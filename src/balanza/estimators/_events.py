@@ -140,7 +140,7 @@ def design(study: Study, panel: Panel, treatment: Treatment, unit: np.ndarray, p
         cohort = panel.by_unit(f"g_{treatment.name}")[unit]
         size = (cohort >= 0).astype(float)
         relative = period - cohort[:, None]
-    elif treatment.kind == "dose" and treatment.dose == "mean_post" and treatment.name in panel.start:
+    elif treatment.steady and treatment.name in panel.start:
         start = panel.start[treatment.name]
         size = np.asarray(np.nanmean(panel.matrix(f"d_{treatment.name}")[unit, start:], axis=1))
         relative = np.broadcast_to(period - start, (len(unit), len(period)))
