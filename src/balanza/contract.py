@@ -56,8 +56,9 @@ class Treatment:
 
     `binary` is absorbing and comes with the first treated period; `reversible` is a 0/1 column that may
     switch off; `dose` is a number per unit and period. With `dose="mean_post"` the dose of a unit is its
-    mean from `start` on, and the treatment is that mean times (period >= start); `first` and `last` take the dose of
-    the first or the last of these periods instead; with `dose="current"` it is the column itself. Effects are stated per `per` units of the column. `node` is the node of the causal graph that
+    mean from `start` on, and the treatment is that mean times (period >= start); `first` and `last` take the
+    dose of the first or the last of these periods instead; with `dose="current"` it is the column itself.
+    Effects are stated per `per` units of the column. `node` is the node of the causal graph that
     it stands for, where the graph does not name its column.
     """
 
