@@ -30,6 +30,9 @@ onstart:
     for folder in (RAW, RESULTS):
         for part in Path(folder).rglob(".*.part"):
             part.unlink(missing_ok=True)
+    # On this machine jobs are forked from one process; on a cluster each starts on its own.
+    if workflow.local_exec:
+        start_warm()
 
 
 onsuccess:

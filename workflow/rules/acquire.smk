@@ -34,15 +34,14 @@ if WORLD == "synthetic":
             spending=f"{RAW}/spending.csv",
             truth=f"{RAW}/truth.json",
         log:
-            f"{RESULTS}/logs/synthesise.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/synthesise.tsv"
+            messages=f"{RESULTS}/logs/synthesise.log",
+            cost=f"{RESULTS}/benchmarks/synthesise.tsv",
         params:
             options=f"--flavour {RUN.flavour} --selection {RUN.selection} --seed {RUN.seed} --size {RUN.size}",
         message:
             f"Synthesising a Mexico: {RUN.flavour} effects, assignment by {RUN.selection}"
         shell:
-            "{PYTHON} synthesise {params.options} --out {RAW} &> {log}"
+            "{PYTHON} --cost {log.cost} synthesise {params.options} --out {RAW} &> {log.messages}"
 
 else:
 

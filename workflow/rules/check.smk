@@ -15,9 +15,8 @@ rule check:
     output:
         f"{RESULTS}/studies/{{study}}/checks/{{check}}.json",
     log:
-        f"{RESULTS}/logs/{{study}}/{{check}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/{{study}}/{{check}}.tsv"
+        messages=f"{RESULTS}/logs/{{study}}/{{check}}.log",
+        cost=f"{RESULTS}/benchmarks/{{study}}/{{check}}.tsv",
     params:
         identification=lambda wildcards, input: [
             f"--identification={path}" for path in input.identification
@@ -26,6 +25,6 @@ rule check:
     message:
         "Checking {wildcards.study}: {wildcards.check}"
     shell:
-        "{PYTHON} check --study {input.study} --check {wildcards.check} --rows {input.rows}"
+        "{PYTHON} --cost {log.cost} check --study {input.study} --check {wildcards.check} --rows {input.rows}"
         " --estimates {RESULTS}/studies/{wildcards.study}/estimates --out {RESULTS}/studies/{wildcards.study}/checks"
-        " {params.options} {params.identification} --record-refusals &> {log}"
+        " {params.options} {params.identification} --record-refusals &> {log.messages}"

@@ -20,9 +20,10 @@ from balanza.errors import BalanzaError
 from balanza.provenance import import_closure
 from balanza.registry import chosen, own_modules, require_known
 from balanza.results import file_names
+from balanza.warm.start import start as start_warm
 from snakemake.exceptions import WorkflowError
 
-PYTHON = f"{shlex.quote(sys.executable)} -m balanza"
+PYTHON = f"{shlex.quote(sys.executable)} -m balanza.warm"
 STUDY_FOLDER = "config/studies"
 ENDS = ["json", "parquet", "covariance.parquet"]
 SYNTHETIC_USER_FILES = ("deployment_file", "spending_file")

@@ -1,9 +1,9 @@
 # Needs: results/<world>/panel/*.parquet, config/studies/<study>.yaml, and of a study with a graph identification.json.
 # Makes: results/<world>/studies/<study>/{rows.parquet,design.json,estimates/<estimator>*}.
 ESTIMATE = (
-    "{PYTHON} estimate --study {input.study} --estimator {wildcards.estimator} --rows {input.rows}"
+    "{PYTHON} --cost {log.cost} estimate --study {input.study} --estimator {wildcards.estimator} --rows {input.rows}"
     f" --out {RESULTS}/studies/{{wildcards.study}}/estimates"
-    f" --world {WORLD} --seed {RUN.seed} --level {RUN.level} {{params.identification}} --record-refusals &> {{log}}"
+    f" --world {WORLD} --seed {RUN.seed} --level {RUN.level} {{params.identification}} --record-refusals &> {{log.messages}}"
 )
 
 
@@ -19,7 +19,8 @@ rule prepare:
         rows=f"{RESULTS}/studies/{{study}}/rows.parquet",
         design=f"{RESULTS}/studies/{{study}}/design.json",
     log:
-        f"{RESULTS}/logs/{{study}}/prepare.log",
+        messages=f"{RESULTS}/logs/{{study}}/prepare.log",
+        cost=f"{RESULTS}/benchmarks/{{study}}/prepare.tsv",
     params:
         identification=lambda wildcards, input: [
             f"--identification={path}" for path in input.identification
@@ -27,8 +28,8 @@ rule prepare:
     message:
         "Preparing study {wildcards.study}"
     shell:
-        "{PYTHON} prepare --study {input.study} --panel {RESULTS}/panel"
-        " --out {output.rows} --design {output.design} {params.identification} &> {log}"
+        "{PYTHON} --cost {log.cost} prepare --study {input.study} --panel {RESULTS}/panel"
+        " --out {output.rows} --design {output.design} {params.identification} &> {log.messages}"
 
 
 # One rule for each way to name the files: studies with one treatment, and each study with several.
@@ -52,9 +53,8 @@ for TREATMENTS in dict.fromkeys(
                 end=ENDS,
             ),
         log:
-            f"{RESULTS}/logs/{{study}}/{{estimator}}.log",
-        benchmark:
-            f"{RESULTS}/benchmarks/{{study}}/{{estimator}}.tsv"
+            messages=f"{RESULTS}/logs/{{study}}/{{estimator}}.log",
+            cost=f"{RESULTS}/benchmarks/{{study}}/{{estimator}}.tsv",
         wildcard_constraints:
             study="|".join(
                 n

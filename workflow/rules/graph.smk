@@ -21,13 +21,12 @@ rule identify:
     output:
         f"{RESULTS}/studies/{{study}}/identification.json",
     log:
-        f"{RESULTS}/logs/{{study}}/identify.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/{{study}}/identify.tsv"
+        messages=f"{RESULTS}/logs/{{study}}/identify.log",
+        cost=f"{RESULTS}/benchmarks/{{study}}/identify.tsv",
     message:
         "Asking the graph of {wildcards.study}"
     shell:
-        "{PYTHON} identify --study {input.study} --out {output} &> {log}"
+        "{PYTHON} --cost {log.cost} identify --study {input.study} --out {output} &> {log.messages}"
 
 
 rule draw:
@@ -45,9 +44,8 @@ rule draw:
         f"{RESULTS}/graph/{{graph}}/graph.svg",
         f"{RESULTS}/graph/{{graph}}/graph.json",
     log:
-        f"{RESULTS}/logs/graph/{{graph}}/draw.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/graph/{{graph}}/draw.tsv"
+        messages=f"{RESULTS}/logs/graph/{{graph}}/draw.log",
+        cost=f"{RESULTS}/benchmarks/graph/{{graph}}/draw.tsv",
     params:
         identifications=lambda wildcards, input: [
             f"--identification={path}" for path in input.identifications
@@ -55,5 +53,5 @@ rule draw:
     message:
         "Drawing graph {wildcards.graph}"
     shell:
-        "{PYTHON} draw --graph {input.graph:q} {params.identifications:q}"
-        " --out {RESULTS}/graph/{wildcards.graph:q} &> {log:q}"
+        "{PYTHON} --cost {log.cost:q} draw --graph {input.graph:q} {params.identifications:q}"
+        " --out {RESULTS}/graph/{wildcards.graph:q} &> {log.messages:q}"

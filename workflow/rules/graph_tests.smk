@@ -25,9 +25,8 @@ rule falsify:
     output:
         f"{RESULTS}/graph/{{graph}}/falsification.json",
     log:
-        f"{RESULTS}/logs/graph/{{graph}}/falsify.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/graph/{{graph}}/falsify.tsv"
+        messages=f"{RESULTS}/logs/graph/{{graph}}/falsify.log",
+        cost=f"{RESULTS}/benchmarks/graph/{{graph}}/falsify.tsv",
     params:
         stated=lambda wildcards, input: (
             f"--stated {input.stated}" if input.stated else ""
@@ -36,8 +35,8 @@ rule falsify:
     message:
         "Testing graph {wildcards.graph}"
     shell:
-        "{PYTHON} falsify --graph {input.graph} {params.stated} --panel {RESULTS}/panel --out {output}"
-        " {params.options} &> {log}"
+        "{PYTHON} --cost {log.cost} falsify --graph {input.graph} {params.stated} --panel {RESULTS}/panel --out {output}"
+        " {params.options} &> {log.messages}"
 
 
 rule discover:
@@ -50,13 +49,12 @@ rule discover:
     output:
         f"{RESULTS}/graph/{{graph}}/discovery.json",
     log:
-        f"{RESULTS}/logs/graph/{{graph}}/discover.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/graph/{{graph}}/discover.tsv"
+        messages=f"{RESULTS}/logs/graph/{{graph}}/discover.log",
+        cost=f"{RESULTS}/benchmarks/graph/{{graph}}/discover.tsv",
     params:
         options=f"--world {WORLD} --level {RUN.level}",
     message:
         "Challenging graph {wildcards.graph}"
     shell:
-        "{PYTHON} discover --graph {input.graph} --panel {RESULTS}/panel --out {output}"
-        " {params.options} &> {log}"
+        "{PYTHON} --cost {log.cost} discover --graph {input.graph} --panel {RESULTS}/panel --out {output}"
+        " {params.options} &> {log.messages}"

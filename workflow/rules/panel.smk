@@ -16,9 +16,8 @@ rule tidy:
         table=f"{RESULTS}/tidy/{{reader}}.parquet",
         left_out=f"{RESULTS}/tidy/{{reader}}.left_out.json",
     log:
-        f"{RESULTS}/logs/tidy/{{reader}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/tidy/{{reader}}.tsv"
+        messages=f"{RESULTS}/logs/tidy/{{reader}}.log",
+        cost=f"{RESULTS}/benchmarks/tidy/{{reader}}.tsv",
     params:
         files=lambda wildcards: [
             f"--file={i}={path}" for i, path in READERS[wildcards.reader].items()
@@ -26,7 +25,7 @@ rule tidy:
     message:
         "Reading {wildcards.reader}"
     shell:
-        "{PYTHON} tidy {wildcards.reader} {params.files:q} --out {output.table} &> {log}"
+        "{PYTHON} --cost {log.cost} tidy {wildcards.reader} {params.files:q} --out {output.table} &> {log.messages}"
 
 
 rule panel:
@@ -43,9 +42,8 @@ rule panel:
         panels=expand(f"{RESULTS}/panel/{{panel}}.parquet", panel=PANELS),
         quality=f"{RESULTS}/quality.json",
     log:
-        f"{RESULTS}/logs/panel.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/panel.tsv"
+        messages=f"{RESULTS}/logs/panel.log",
+        cost=f"{RESULTS}/benchmarks/panel.tsv",
     params:
         options=[
             "--headquarters" if RUN.guard_headquarters else "--no-headquarters",
@@ -54,7 +52,7 @@ rule panel:
     message:
         "Building the panel"
     shell:
-        "{PYTHON} panel {input.tidy:q} --out {RESULTS}/panel --quality {output.quality} {params.options} &> {log}"
+        "{PYTHON} --cost {log.cost} panel {input.tidy:q} --out {RESULTS}/panel --quality {output.quality} {params.options} &> {log.messages}"
 
 
 rule summarise:
@@ -65,10 +63,9 @@ rule summarise:
     output:
         expand(f"{RESULTS}/summary/{{table}}.parquet", table=SUMMARY),
     log:
-        f"{RESULTS}/logs/summarise.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/summarise.tsv"
+        messages=f"{RESULTS}/logs/summarise.log",
+        cost=f"{RESULTS}/benchmarks/summarise.tsv",
     message:
         "Summarising the world"
     shell:
-        "{PYTHON} summarise --panel {RESULTS}/panel --out {RESULTS}/summary &> {log}"
+        "{PYTHON} --cost {log.cost} summarise --panel {RESULTS}/panel --out {RESULTS}/summary &> {log.messages}"

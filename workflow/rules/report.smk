@@ -47,9 +47,8 @@ rule report:
         graph=f"{RESULTS}/graph.html",
         quality=f"{RESULTS}/quality.html",
     log:
-        f"{RESULTS}/logs/report.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/report.tsv"
+        messages=f"{RESULTS}/logs/report.log",
+        cost=f"{RESULTS}/benchmarks/report.tsv",
     params:
         studies=[
             f"--{'study' if name in STUDIES else 'waiting'}={STUDY_FOLDER}/{name}.yaml"
@@ -59,4 +58,4 @@ rule report:
     message:
         "Writing the report"
     shell:
-        "{PYTHON} report --results {RESULTS} {params.studies} {params.graphs:q} &> {log}"
+        "{PYTHON} --cost {log.cost} report --results {RESULTS} {params.studies} {params.graphs:q} &> {log.messages}"
