@@ -212,6 +212,23 @@ def compare(
 
 
 @app.command()
+def grade(
+    study: StudyFile,
+    comparison: Annotated[Path, typer.Option(help="What `compare` wrote.")],
+    checks: Annotated[Path, typer.Option(help="Folder of the study's checks.")],
+    out: Out,
+    rules: Annotated[Path, typer.Option(help="The rules, YAML.")] = Path("config/grades.yaml"),
+    identification: Identification = None,
+    level: Level = 0.95,
+) -> None:
+    """Write the claim cards of a study, graded by stated rules."""
+    from balanza.verbs import grade
+
+    grade.run(study, comparison, checks, rules, out, identification, level)
+    wrote(out)
+
+
+@app.command()
 def describe(
     study: StudyFile,
     rows: Annotated[Path, typer.Option(help="The study's rows.")],

@@ -13,8 +13,9 @@ from shapely.geometry import box
 from tests.graph import toy
 
 from balanza.report import words
-from balanza.verbs import compare, describe, draw, estimate, identify, prepare, report
+from balanza.verbs import compare, describe, draw, estimate, grade, identify, prepare, report
 
+RULES = Path(__file__).resolve().parents[2] / "config/grades.yaml"
 HOSTILE = "<script>alert(1)</script> & more"
 GRAPH = toy.GRAPH.replace('"Jobs"', f'"{HOSTILE}"').replace('reason="r"', f'reason="{HOSTILE}"')
 HIDDEN = GRAPH.replace("LATENT -> CRIME", "LATENT -> MONEY [reason=r, source=s]\n  LATENT -> CRIME")
@@ -91,6 +92,7 @@ def world(folder: Path, *, tested: bool = True, graph: str = GRAPH, **changes: A
     prepare.run(study, folder, own / "rows.parquet", own / "design.json", answer)
     estimate.run(study, "poisson", own / "estimates", own / "rows.parquet", identification=answer)
     compare.run(study, own / "estimates", own / "comparison.json")
+    grade.run(study, own / "comparison.json", own / "checks", RULES, own / "claim.json", answer)
     describe.run(study, own / "rows.parquet", own)
     draw.run(folder / "toy.dot", results / "graph" / "toy", [answer])
     if tested:

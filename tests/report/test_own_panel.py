@@ -1,16 +1,17 @@
 """The page of a study on the user's own panel, as short as the docs' example: it claims nothing that nobody said."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from tests.report.test_causes import Page, surroundings
+from tests.report.test_causes import RULES, Page, surroundings
 from tests.test_estimate import write_study
 
 from balanza.report import charts, words
-from balanza.verbs import compare, describe, estimate, prepare, report
+from balanza.verbs import compare, describe, estimate, grade, prepare, report
 
 GAUSSIAN = {"column": "deaths", "family": "gaussian"}
 TREATMENT = {"first_treated": "first", "kind": "binary"}
@@ -29,6 +30,7 @@ def page(folder: Path, world: str = "synthetic", estimators: tuple[str, ...] = (
     (own / "checks").mkdir()
     check = {"name": "refuters", "title": "Refuters", "status": "ran", "passed": False, "sentence": "It fell."}
     (own / "checks" / "refuters.json").write_text(json.dumps(check))
+    grade.run(study, own / "comparison.json", own / "checks", RULES, own / "claim.json")
     surroundings(results, {"world": world, "flavour": "beneficial", "selection": "level"})
     report.run(results, [study])
     assert ("SYNTHETIC" in Page(results / "index.html").words) == (world == "synthetic")
@@ -44,7 +46,7 @@ def test_a_table_of_ones_own_is_not_called_synthetic(tmp_path: Path) -> None:
 def test_what_the_study_file_leaves_out_is_not_made_up(tmp_path: Path) -> None:
     found = page(tmp_path, outcome=GAUSSIAN, treatment=TREATMENT, headline=None).words
     assert "The study file states no estimand" in found
-    assert "names no headline: this is twfe, the first estimator that ran, not chosen before the data." in found
+    assert "names no headline: this is twfe, the first estimator that ran, not chosen before the data. Outcome" in found
     assert "Per unit of treatment, deaths are estimated to be" in found
     assert "Treatment: first." in found
     for hollow in ("None", "Per ,", "What cannot be said", "deaths in all", "rows without one"):
@@ -99,3 +101,14 @@ def test_an_event_study_names_its_lines_and_its_reference(tmp_path: Path) -> Non
 @pytest.mark.parametrize(("times", "legend"), [([0, 1], False), ([-2, 0, 1], True)])
 def test_the_legend_says_before_only_where_there_is_a_point_before(times: list[int], legend: bool) -> None:
     assert (">before<" in charts.event_study(events(times), "time", "effect")) == legend
+
+
+def test_the_claim_stands_with_its_grade_and_what_it_was_asked(tmp_path: Path) -> None:
+    text = page(tmp_path, headline="twfe").words
+    assert "The claim" in text
+    assert "Headline, chosen in the study file before the data: twfe. Outcome: deaths" in text
+    assert "Does the arithmetic find nothing where nothing is? failed It fell." in text
+    assert "The study names no causal graph." in text
+    assert re.search(
+        r"D A (rise|fall) is claimed: fragile\. Of 18 criteria: 1 failed, 1 not possible with the data", text
+    )

@@ -271,9 +271,9 @@ def test_a_study_that_waits_is_not_shown_with_what_an_earlier_run_found(project:
 def test_the_commands_name_the_tables_and_studies_of_this_run_alone(project: Project) -> None:
     mexico = ("-n", "-p", "--configfile", "config/mexico.yaml")
     lines = project.snakemake(*mexico).stdout.splitlines()
-    (panel,) = [line for line in lines if " -m balanza panel " in line]
+    (panel,) = [line for line in lines if " panel " in line and "-m balanza.warm" in line]
     assert "results/mexico/tidy/population.parquet" in panel
     assert "deployment.parquet" not in panel
-    (report,) = [line for line in lines if " -m balanza report " in line]
+    (report,) = [line for line in lines if " report " in line and "-m balanza.warm" in line]
     assert "--study=config/studies/guard.yaml" in report
     assert "--waiting=config/studies/guard_regions.yaml" in report

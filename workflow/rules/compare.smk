@@ -1,5 +1,5 @@
-# Needs: results/<world>/studies/<study>/estimates/*, results/<world>/panel/*; the truth in the synthetic world.
-# Makes: results/<world>/studies/<study>/{comparison.json,series.parquet,map.parquet}.
+# Needs: results/<world>/studies/<study>/{estimates,checks}/*, config/grades.yaml; the truth in the synthetic world.
+# Makes: results/<world>/studies/<study>/{comparison.json,claim.json,series.parquet,map.parquet}.
 
 
 rule compare:
@@ -20,6 +20,31 @@ rule compare:
     shell:
         "{PYTHON} compare --study {input.study} --estimates {RESULTS}/studies/{wildcards.study}/estimates"
         " {params.truth} --out {output} &> {log}"
+
+
+rule grade:
+    """Write the claim cards of a study, graded by the rules of config/grades.yaml."""
+    input:
+        comparison=f"{RESULTS}/studies/{{study}}/comparison.json",
+        checks=checks_of,
+        identification=identification_of,
+        rules="config/grades.yaml",
+        study=study_file,
+        code=code("balanza.verbs.grade", *own_modules("checks")),
+    output:
+        f"{RESULTS}/studies/{{study}}/claim.json",
+    log:
+        f"{RESULTS}/logs/{{study}}/grade.log",
+    params:
+        identification=lambda wildcards, input: [
+            f"--identification={path}" for path in input.identification
+        ],
+    message:
+        "Grading the claims of {wildcards.study}"
+    shell:
+        "{PYTHON} grade --study {input.study} --comparison {input.comparison} --rules {input.rules}"
+        " --checks {RESULTS}/studies/{wildcards.study}/checks --level {RUN.level} {params.identification}"
+        " --out {output} &> {log}"
 
 
 rule describe:

@@ -11,6 +11,7 @@ rule report:
             for file in (
                 "design.json",
                 "comparison.json",
+                "claim.json",
                 "series.parquet",
                 "map.parquet",
             )

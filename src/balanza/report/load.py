@@ -30,6 +30,7 @@ class StudyResults:
     study: Study
     design: Mapping[str, Any]
     comparison: Mapping[str, Any]
+    claim: Mapping[str, Any]
     checks: tuple[Mapping[str, Any], ...]
     series: pd.DataFrame
     map: pd.DataFrame
@@ -109,6 +110,7 @@ def _load_study(folder: Path, study: Study) -> StudyResults:
         study=study,
         design=read_json(folder / "design.json"),
         comparison=comparison,
+        claim=read_json(folder / "claim.json"),
         checks=tuple(read_json(folder / "checks" / f"{name}.json") for name in chosen("checks", study)),
         series=pd.read_parquet(folder / "series.parquet"),
         map=pd.read_parquet(folder / "map.parquet"),

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, words
+from balanza.report import causes, charts, claims, words
 from balanza.report.load import StudyResults, WorldResults
 
 
@@ -89,12 +89,14 @@ def _card(found: StudyResults) -> dict[str, Any]:
     headline = _headline(found)
     rows = [row for row in found.comparison["rows"] if row["estimator"] == headline]
     units = {treatment.name: words.unit_of(treatment) for treatment in study.treatments}
+    grades = {card["treatment"]: card["grade"] for card in found.claim["cards"]}
     outcome, level = study.outcome.column, study.level
     return {
         "study": study,
         "findings": [
             {
                 "treatment": row["treatment"],
+                "grade": grades.get(row["treatment"]),
                 "text": words.finding(row, outcome, units.get(row["treatment"], "unit of treatment"), level),
                 "truth": words.against_truth(row),
                 "missed": row.get("covers_truth") is False,
@@ -117,6 +119,8 @@ def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
         "study": found.study,
         "design": found.design,
         "card": _card(found),
+        "claimed": found.claim,
+        "claims": claims.of_study(found),
         "headline": _headline(found),
         "ran": ran,
         "others": _others(found),
