@@ -40,7 +40,7 @@ def test_agrees_with_the_slow_twin(neighbours) -> None:
         others = [j for j in range(n) if j != i]
         near = sorted(others, key=lambda j: away[i, j])[:neighbours]
         groups = [near] if neighbours else []
-        groups += [[j for j in others if low <= away[i, j] <= high] for low, high in ((0, 25), (25, 50), (50, 100))]
+        groups += [[j for j in others if away[i, j] <= high] for high in (25, 50, 100)]
         for ring, group in enumerate(groups):
             expected[i, ring] = min((cohort[j] for j in group), default=NEVER)
     since = exposed_since(latitude, longitude, cohort, edges, neighbours)
@@ -52,12 +52,15 @@ def test_agrees_with_the_slow_twin(neighbours) -> None:
             assert state[i, t] == (0 if cohort[i] <= t else min(rings, default=-1))
 
 
-def test_chunks_are_irrelevant(monkeypatch) -> None:
+def test_the_innermost_ring_is_that_of_the_nearest_unit_treated_by_then() -> None:
     latitude, longitude, cohort = places(1)
-    edges = np.array([40.0, 80])
-    whole = exposed_since(latitude, longitude, cohort, edges, 2)
-    monkeypatch.setattr("balanza.kernels.rings.CHUNK", 200)
-    np.testing.assert_array_equal(exposed_since(latitude, longitude, cohort, edges, 2), whole)
+    away = distances(latitude, longitude)
+    np.fill_diagonal(away, np.inf)
+    state = exposure(exposed_since(latitude, longitude, cohort, np.array([40.0, 80])), cohort, 6)
+    for t in range(6):
+        nearest = np.where(cohort <= t, away, np.inf).min(axis=1)
+        ring = np.select([cohort <= t, nearest <= 40, nearest <= 80], [0, 1, 2], -1)
+        np.testing.assert_array_equal(state[:, t], ring)
 
 
 def test_two_units_in_one_place_are_in_the_first_ring() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from balanza.kernels.group_time import NEVER
 
 EARTH_RADIUS = 6371.0088
-CHUNK = 4_000_000
+TIE = 1e-12
 
 
 def distances(latitude: np.ndarray, longitude: np.ndarray, to: np.ndarray | None = None) -> np.ndarray:
@@ -38,7 +38,7 @@ def distances(latitude: np.ndarray, longitude: np.ndarray, to: np.ndarray | None
 def exposed_since(
     latitude: np.ndarray, longitude: np.ndarray, cohort: np.ndarray, edges: np.ndarray, neighbours: int = 0
 ) -> np.ndarray:
-    """First period in which another unit nearby is treated, by ring.
+    """First period in which another unit nearby is treated, by distance; trees find it without looking at all pairs.
 
     Parameters
     ----------
@@ -47,29 +47,53 @@ def exposed_since(
     cohort : ndarray of int, shape (n_units,)
         Code of the first treated period, NEVER for never.
     edges : ndarray, shape (n_rings,)
-        Outer edges of the rings in kilometres, increasing; a ring begins behind the edge before, the first at 0.
+        Outer edges of the rings in kilometres, increasing.
     neighbours : int
         Nearest other units (with ties) that make up a ring of their own, before all others; 0 for none.
 
     Returns
     -------
     ndarray of int, shape (n_units, n_rings), with one more column, the first one, for neighbours
-        NEVER where no unit of the ring is ever treated.
+        NEVER where no unit within the edge is ever treated. The innermost ring whose period has come is the ring of
+        the nearest unit treated by then.
     """
-    n_units, inner = len(cohort), np.concatenate([[-1.0], edges[:-1]])
-    found = np.full((n_units, len(edges) + (neighbours > 0)), NEVER)
-    size = max(1, CHUNK // n_units)
-    for first in range(0, n_units, size):
-        rows = np.arange(first, min(first + size, n_units))
-        away = distances(latitude, longitude, rows)
-        away[rows - first, rows] = np.inf
-        rings = [(away > low) & (away <= high) for low, high in zip(inner, edges, strict=True)]
-        if neighbours:
-            reach = np.partition(away, neighbours - 1, axis=1)[:, neighbours - 1, None]
-            rings.insert(0, away <= reach)
-        for ring, inside in enumerate(rings):
-            found[rows, ring] = np.where(inside, cohort, NEVER).min(axis=1)
-    return found
+    places = _on_the_sphere(latitude, longitude)
+    found = np.full((len(cohort), len(edges)), NEVER)
+    for period in np.unique(cohort[cohort != NEVER])[::-1]:
+        nearest = _to_nearest_other(places, cohort == period)
+        found[nearest[:, None] <= edges] = period
+    if not neighbours:
+        return found
+    return np.column_stack([_among_nearest(places, cohort, neighbours), found])
+
+
+def _on_the_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    phi, theta = np.radians(latitude), np.radians(longitude)
+    return np.column_stack([np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)])
+
+
+def _kilometres(chord: np.ndarray) -> np.ndarray:
+    return np.asarray(2 * EARTH_RADIUS * np.arcsin(np.clip(chord / 2, 0.0, 1.0)))
+
+
+def _to_nearest_other(places: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Kilometres from each unit to the nearest other one of those chosen; infinite where there is none."""
+    from scipy.spatial import KDTree
+
+    chord, _ = KDTree(places[chosen]).query(places, k=2)
+    # Of a chosen unit the nearest is itself, or one in the very same place.
+    chord = np.where(chosen, chord[:, 1], chord[:, 0])
+    return np.where(np.isfinite(chord), _kilometres(np.where(np.isfinite(chord), chord, 0.0)), np.inf)
+
+
+def _among_nearest(places: np.ndarray, cohort: np.ndarray, neighbours: int) -> np.ndarray:
+    """First treated period among the nearest other units of each unit, and those as near as the last of them."""
+    from scipy.spatial import KDTree
+
+    tree = KDTree(places)
+    chord, _ = tree.query(places, k=[neighbours + 1])
+    near = tree.query_ball_point(places, chord[:, 0] * (1 + TIE))
+    return np.array([min((cohort[j] for j in those if j != i), default=NEVER) for i, those in enumerate(near)])
 
 
 def exposure(since: np.ndarray, cohort: np.ndarray, n_periods: int) -> np.ndarray:
