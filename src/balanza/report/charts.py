@@ -34,7 +34,8 @@ GROUP_WORDS = {
 """Blue to dark blue for doses, orange for treated: told apart by the colour-blind, and in grey by lightness."""
 
 
-def _svg(chart: Any) -> Markup:
+def svg(chart: Any) -> Markup:
+    """A chart as SVG, in the look of the report."""
     import vl_convert
 
     spec = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6").to_dict()
@@ -96,7 +97,7 @@ def _map(data: gpd.GeoDataFrame, colour: alt.Color, borders: gpd.GeoDataFrame) -
     missing = alt.condition("isValid(datum.properties.value)", colour, alt.value("#dddddd"))
     areas = alt.Chart(_features(data, ["value"])).mark_geoshape(strokeWidth=0).encode(color=missing)
     lines = alt.Chart(_features(borders, [])).mark_geoshape(fill=None, stroke="white", strokeWidth=0.7)
-    return _svg((areas + lines).project("mercator").properties(width=WIDTH, height=540))
+    return svg((areas + lines).project("mercator").properties(width=WIDTH, height=540))
 
 
 def _group_scale(groups: pd.Series) -> tuple[list[str], list[str]]:
@@ -132,10 +133,10 @@ def series(frame: pd.DataFrame, title: str, start: str | int | None) -> Markup:
     )
     lines = base.mark_line(strokeWidth=1.2 if monthly else 2)
     if start is None:
-        return _svg(lines.properties(width=WIDTH, height=300))
+        return svg(lines.properties(width=WIDTH, height=300))
     began = pd.DataFrame({"time": _times(pd.Series([str(start)]), monthly)})
     rule = alt.Chart(began).mark_rule(strokeDash=[4, 3], color=GREY).encode(x=x)
-    return _svg(alt.layer(lines, rule).properties(width=WIDTH, height=300))
+    return svg(alt.layer(lines, rule).properties(width=WIDTH, height=300))
 
 
 def _times(periods: pd.Series, monthly: bool) -> pd.Series:
@@ -169,7 +170,7 @@ def event_study(rows: pd.DataFrame, x_title: str, y_title: str) -> Markup:
     x_title, y_title : str
         Titles of the axes.
     """
-    return _svg(_event_layers(rows, x_title, y_title).properties(width=WIDTH, height=280))
+    return svg(_event_layers(rows, x_title, y_title).properties(width=WIDTH, height=280))
 
 
 def event_studies(rows: pd.DataFrame, x_title: str) -> Markup:
@@ -187,7 +188,7 @@ def event_studies(rows: pd.DataFrame, x_title: str) -> Markup:
     small = _event_layers(rows, x_title, None).properties(width=WIDTH / 2 - 50, height=130)
     header = alt.Header(labelFontWeight="bold", labelLimit=WIDTH // 2 - 40, labelAnchor="start")
     panels = small.facet(alt.Facet("panel:N", title=None, sort=None, header=header), columns=2)
-    return _svg(panels.resolve_scale(y="independent", x="independent"))
+    return svg(panels.resolve_scale(y="independent", x="independent"))
 
 
 def _event_layers(rows: pd.DataFrame, x_title: str, y_title: str | None) -> Any:
@@ -238,7 +239,7 @@ def forest(rows: pd.DataFrame, title: str) -> Markup:
     ]
     if rows["truth"].notna().any():
         layers.append(base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x="truth:Q"))
-    return _svg(alt.layer(*layers).properties(width=WIDTH - LABEL, height=alt.Step(34)))
+    return svg(alt.layer(*layers).properties(width=WIDTH - LABEL, height=alt.Step(34)))
 
 
 def national(frame: pd.DataFrame) -> Markup:
@@ -254,4 +255,4 @@ def national(frame: pd.DataFrame) -> Markup:
     x = alt.X("period:T", title=None, axis=alt.Axis(format="%Y", labelOverlap=True))
     line = alt.Chart(frame).mark_line(color=BLUE, strokeWidth=1.3)
     line = line.encode(x=x, y=alt.Y("rate:Q", title="homicides per 100,000 a year"))
-    return _svg(line.properties(width=WIDTH, height=260))
+    return svg(line.properties(width=WIDTH, height=260))

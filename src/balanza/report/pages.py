@@ -13,7 +13,7 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, claims, words
+from balanza.report import causes, charts, check_charts, claims, words
 from balanza.report.load import StudyResults, WorldResults
 
 
@@ -139,7 +139,11 @@ def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
 
 
 def _check(found: StudyResults, check: Mapping[str, Any]) -> dict[str, Any]:
-    return {**check, "consequence": words.consequence(check, found.study.outcome.family, _headline(found))}
+    return {
+        **check,
+        "charts": check_charts.of_check(check),
+        "consequence": words.consequence(check, found.study.outcome.family, _headline(found)),
+    }
 
 
 def _others(found: StudyResults) -> list[dict[str, Any]]:

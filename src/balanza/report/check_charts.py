@@ -1,0 +1,207 @@
+"""What checks found, drawn: the columns of a check's figure say which chart it is, so that any check can have one.
+
+| columns | chart |
+|---|---|
+| label, value, low, high | estimates with their intervals, one below the other |
+| statistic, or coefficient | how often draws came out how large, and what was observed |
+| refuter, share, estimate | the quantiles of each refuter's estimates |
+| r2_treatment, r2_outcome, estimate | the estimate had a hidden cause explained so much of both |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from balanza.report.charts import BLUE, GREY, LABEL, ORANGE, WIDTH, svg
+
+BINS = 40
+INNER, OUTER = (0.25, 0.75), (0.05, 0.95)
+HALF = WIDTH // 2
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A chart and the sentence below it."""
+
+    chart: Markup
+    caption: str
+
+
+def of_check(check: Mapping[str, Any]) -> list[Drawn]:
+    """The charts of a check, one a treatment; none where it has no figure that can be drawn."""
+    if not check.get("figure"):
+        return []
+    figure = pd.DataFrame(check["figure"])
+    draw = next((draw for columns, draw in CHARTS if set(columns) <= set(figure)), None)
+    if draw is None:
+        return []
+    named = figure["treatment"] if "treatment" in figure else pd.Series("", index=figure.index)
+    parts = {str(name): part for name, part in figure.groupby(named, sort=False)}
+    drawn = {name: draw(part, check) for name, part in parts.items()}
+    return [
+        Drawn(item.chart, f"{name}: {item.caption}" if len(drawn) > 1 else item.caption)
+        for name, item in drawn.items()
+        if item.chart
+    ]
+
+
+def _zero() -> Any:
+    import altair as alt
+
+    return alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color="#444").encode(x="x:Q")
+
+
+def _strip(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
+    import altair as alt
+
+    data = figure.astype(dict.fromkeys(("value", "low", "high"), float))
+    y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=LABEL))
+    base = alt.Chart(data).encode(y=y)
+    layers = alt.layer(
+        _zero(),
+        base.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("low:Q", title="estimate"), x2="high:Q"),
+        base.mark_point(filled=True, size=45, color=BLUE, opacity=1).encode(x="value:Q"),
+    )
+    chart = layers.properties(width=WIDTH - LABEL, height=alt.Step(18 if len(data) > 12 else 26))
+    return Drawn(svg(chart), "Estimates with their intervals.")
+
+
+def _draws(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
+    """The distribution of drawn statistics with the observed one."""
+    import altair as alt
+
+    field = "statistic" if "statistic" in figure else "coefficient"
+    name = figure["treatment"].iloc[0] if "treatment" in figure else None
+    row: Mapping[str, Any] = next((row for row in check["table"] if name in (None, row.get("treatment"))), {})
+    observed = row.get("statistic", row.get("value"))
+    data = pd.DataFrame({"draw": figure[field].astype(float)})
+    bars = (
+        alt.Chart(data)
+        .mark_bar(color=GREY)
+        .encode(
+            x=alt.X("draw:Q", bin=alt.Bin(maxbins=BINS), title=f"{field} of each draw"),
+            y=alt.Y("count()", title="draws"),
+        )
+    )
+    if observed is None:
+        return Drawn(svg(bars.properties(width=HALF, height=160)), f"{len(data)} draws.")
+    rule = alt.Chart(pd.DataFrame({"draw": [observed]})).mark_rule(color=ORANGE, strokeWidth=2.5).encode(x="draw:Q")
+    return Drawn(
+        svg((bars + rule).properties(width=HALF, height=160)), f"{len(data)} draws; orange: what was observed."
+    )
+
+
+def _quantiles(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
+    """For each refuter the middle half and the central 95 per cent of its estimates, and what was to be expected."""
+    import altair as alt
+
+    name = figure["treatment"].iloc[0]
+    expected = {row["refuter"]: row["expected"] for row in check["table"] if row["treatment"] == name}
+    shares = figure.assign(share=figure["share"].round(3)).pivot_table(
+        index="refuter", columns="share", values="estimate"
+    )
+    rows = pd.DataFrame(
+        {
+            "refuter": shares.index,
+            "middle": _at(shares, 0.5),
+            "q1": _at(shares, INNER[0]),
+            "q3": _at(shares, INNER[1]),
+            "low": _at(shares, OUTER[0]),
+            "high": _at(shares, OUTER[1]),
+            "expected": [expected[refuter] for refuter in shares.index],
+        }
+    )
+    y = alt.Y("refuter:N", title=None, sort=list(expected), axis=alt.Axis(labelLimit=LABEL))
+    base = alt.Chart(rows).encode(y=y)
+    layers = alt.layer(
+        _zero(),
+        base.mark_rule(strokeWidth=2, color=GREY).encode(x=alt.X("low:Q", title="estimate"), x2="high:Q"),
+        base.mark_rule(strokeWidth=7, color=GREY).encode(x="q1:Q", x2="q3:Q"),
+        base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x="expected:Q"),
+    )
+    thin = f"thin: from {OUTER[0]:.0%} to {OUTER[1]:.0%} of them"
+    caption = f"Thick: the middle half of the draws; {thin}; diamond: what was to be expected."
+    return Drawn(svg(layers.properties(width=WIDTH - LABEL, height=alt.Step(28))), caption)
+
+
+def _at(shares: pd.DataFrame, share: float) -> list[float]:
+    nearest = min(shares.columns, key=lambda column: abs(float(column) - share))
+    return [float(value) for value in shares[nearest]]
+
+
+def _contours(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
+    """Lines of equal estimate over the strength of a hidden cause, after Cinelli and Hazlett (2020)."""
+    import altair as alt
+    import contourpy
+    import numpy as np
+
+    grid = figure.pivot_table(index="r2_outcome", columns="r2_treatment", values="estimate")
+    x, y, z = grid.columns.to_numpy(float), grid.index.to_numpy(float), grid.to_numpy(float)
+    maker: Any = contourpy.contour_generator(x, y, z)
+    steps = np.linspace(z.min(), z.max(), 8)[1:-1]
+    levels = [0.0, *steps[np.abs(steps) > (steps[1] - steps[0]) / 2].round(2)]
+    lines = [
+        pd.DataFrame({"x": line[:, 0], "y": line[:, 1], "level": level, "line": f"{level}-{number}"})
+        for level in levels
+        for number, line in enumerate(maker.lines(level))
+    ]
+    if not lines:
+        return Drawn(Markup(), "")
+    data = pd.concat(lines).assign(zero=lambda frame: frame["level"] == 0)
+    ends = data.groupby("line", sort=False).tail(1)
+    axes = {
+        "x": alt.X("x:Q", title="share of the treatment that it explains", scale=alt.Scale(domain=[0, float(x.max())])),
+        "y": alt.Y("y:Q", title="share of the outcome", scale=alt.Scale(domain=[0, float(y.max())])),
+    }
+    colour = alt.condition("datum.zero", alt.value(ORANGE), alt.value(GREY))
+    drawn = alt.Chart(data).mark_line().encode(**axes, detail="line:N", color=colour)
+    words = (
+        alt.Chart(ends)
+        .mark_text(align="left", dx=3, fontSize=10)
+        .encode(**axes, text=alt.Text("level:Q", format=".2f"), color=colour)
+    )
+    points = _benchmarks(figure, check)
+    layers = [drawn, words]
+    if len(points):
+        marks = alt.Chart(points)
+        layers.append(marks.mark_point(shape="diamond", size=70, color=BLUE, filled=True, opacity=1).encode(**axes))
+        layers.append(
+            marks.mark_text(align="left", dx=7, dy=-6, fontSize=10, color=BLUE).encode(**axes, text="label:N")
+        )
+    chart = alt.layer(*layers).properties(width=HALF + 40, height=260)
+    also = "; blue: as strong as what is measured" if len(points) else ""
+    return Drawn(
+        svg(chart), f"The estimate, had a hidden cause explained so much of both; orange: nothing is left of it{also}."
+    )
+
+
+def _benchmarks(figure: pd.DataFrame, check: Mapping[str, Any]) -> pd.DataFrame:
+    """Hidden causes one to three times as strong as a measured one, within the grid."""
+    name = figure["treatment"].iloc[0]
+    rows = [
+        {
+            "x": row["r2_treatment"],
+            "y": row["r2_outcome"],
+            "of": row["of"],
+            "label": f"{row['strength']:g} × {row['of']}",
+        }
+        for row in check["table"]
+        if row["measure"] == "benchmark" and row["treatment"] == name and row["r2_treatment"] is not None
+    ]
+    points = pd.DataFrame(rows, columns=["x", "y", "of", "label"])
+    inside = (points["x"] <= figure["r2_treatment"].max()) & (points["y"] <= figure["r2_outcome"].max())
+    return pd.DataFrame(points[inside])
+
+
+CHARTS: tuple[tuple[tuple[str, ...], Callable[[pd.DataFrame, Mapping[str, Any]], Drawn]], ...] = (
+    (("label", "value", "low", "high"), _strip),
+    (("refuter", "share", "estimate"), _quantiles),
+    (("r2_treatment", "r2_outcome", "estimate"), _contours),
+    (("statistic",), _draws),
+    (("coefficient",), _draws),
+)

@@ -1,0 +1,86 @@
+"""The charts of checks: chosen by the columns of a figure, with what was observed, and with text that stays text."""
+
+import numpy as np
+import pytest
+
+from balanza.report.check_charts import of_check
+
+REFUTERS = [("placebo", 0.0), ("bootstrap", -0.4)]
+
+
+def strip() -> dict:
+    labels = ["without 11", "<script>alert(1)</script>"]
+    return {"table": [], "figure": [{"label": label, "value": 0.1, "low": -0.1, "high": 0.3} for label in labels]}
+
+
+def draws() -> dict:
+    table = [{"treatment": name, "statistic": value} for name, value in (("guard", 1.5), ("prevention", -0.5))]
+    figure = [{"treatment": row["treatment"], "statistic": x / 10} for row in table for x in range(-20, 21)]
+    return {"table": table, "figure": figure}
+
+
+def quantiles() -> dict:
+    table = [{"refuter": name, "treatment": "guard", "expected": value} for name, value in REFUTERS]
+    figure = [
+        {"refuter": name, "treatment": "guard", "share": share, "estimate": value + share - 0.5}
+        for name, value in REFUTERS
+        for share in np.linspace(0, 1, 101)
+    ]
+    return {"table": table, "figure": figure}
+
+
+def contours() -> dict:
+    grid = np.linspace(0, 0.2, 21)
+    figure = [
+        {"treatment": "guard", "r2_treatment": x, "r2_outcome": y, "estimate": -0.3 + 20 * x * y}
+        for x in grid
+        for y in grid
+    ]
+    inside = {"treatment": "guard", "measure": "benchmark", "strength": 1.0, "of": "poverty"}
+    table = [
+        inside | {"r2_treatment": 0.05, "r2_outcome": 0.1},
+        inside | {"r2_treatment": 0.5, "r2_outcome": 0.1, "of": "beyond the grid"},
+        inside | {"r2_treatment": None, "r2_outcome": None, "of": "unknown"},
+    ]
+    return {"table": table, "figure": figure}
+
+
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [(strip(), "without 11"), (quantiles(), "bootstrap"), (contours(), "1 × poverty"), (contours(), "0.00")],
+)
+def test_a_figure_is_drawn_by_its_columns(check: dict, said: str) -> None:
+    (drawn,) = of_check(check)
+    assert drawn.chart.startswith("<svg")
+    assert said in drawn.chart
+    assert drawn.caption
+
+
+def test_draws_are_drawn_for_each_treatment_with_what_was_observed() -> None:
+    drawn = of_check(draws())
+    assert [item.caption for item in drawn] == [
+        f"{name}: 41 draws; orange: what was observed." for name in ("guard", "prevention")
+    ]
+
+
+def test_benchmarks_beyond_the_grid_are_left_out() -> None:
+    (drawn,) = of_check(contours())
+    assert "beyond the grid" not in drawn.chart
+    assert "unknown" not in drawn.chart
+
+
+def test_hostile_labels_stay_text() -> None:
+    (drawn,) = of_check(strip())
+    assert "<script>" not in drawn.chart
+    assert "&lt;script&gt;" in drawn.chart
+
+
+@pytest.mark.parametrize("figure", [[], [{"treatment": "guard", "something": 1}]])
+def test_what_cannot_be_drawn_is_not(figure: list) -> None:
+    assert of_check({"table": [], "figure": figure}) == []
+
+
+def test_a_contour_without_any_line_is_left_out() -> None:
+    flat = contours()
+    flat["figure"] = [row | {"estimate": 1.0} for row in flat["figure"]]
+    assert of_check(flat) == []
