@@ -107,8 +107,7 @@ def relative_magnitudes(study: EventStudy, weights: np.ndarray, mbar: float, lev
     """
     found = _moments(study, weights, mbar)
     limits = _least_favourable(found, FIRST_STAGE * (1 - level))
-    reach = mbar * _turns(weights).sum() * (np.abs(found.largest) + REACH * found.spread).max() + REACH * found.error
-    steps = np.linspace(0, reach, GRID)
+    steps = np.linspace(0, _reach(found, weights, mbar), GRID)
     ends = []
     for side in (-1.0, 1.0):
         tried = steps
@@ -138,8 +137,10 @@ def breakdown(study: EventStudy, weights: np.ndarray, level: float, most: float,
     """
 
     def excludes(mbar: float) -> bool:
-        low, high = relative_magnitudes(study, weights, mbar, level)
-        return low > 0 or high < 0
+        found = _moments(study, weights, mbar)
+        limits = _least_favourable(found, FIRST_STAGE * (1 - level))
+        beyond = -np.sign(found.target) * np.linspace(0, _reach(found, weights, mbar), GRID)
+        return not _accepted(found, limits, beyond, level).any()
 
     if not excludes(0.0):
         return float("nan")
@@ -154,9 +155,15 @@ def breakdown(study: EventStudy, weights: np.ndarray, level: float, most: float,
     return below
 
 
+def _reach(found: _Moments, weights: np.ndarray, mbar: float) -> float:
+    """How far from the target no effect is accepted."""
+    most = (np.abs(found.largest) + REACH * found.spread).max()
+    return float(mbar * np.abs(_turns(weights)).sum() * most + REACH * found.error)
+
+
 def _turns(weights: np.ndarray) -> np.ndarray:
-    """How much the target moves with each change after the reference, without sign: |c|, shape (n_after,)."""
-    return np.abs(np.cumsum(weights[::-1])[::-1])
+    """How much the target moves with each change after the reference: c, shape (n_after,)."""
+    return np.asarray(np.cumsum(weights[::-1])[::-1])
 
 
 def _changes(study: EventStudy) -> tuple[np.ndarray, np.ndarray]:
@@ -171,7 +178,7 @@ def _moments(study: EventStudy, weights: np.ndarray, mbar: float) -> _Moments:
     before, after = _changes(study)
     signed = np.concatenate([before, -before])
     target = np.concatenate([np.zeros(study.n_before), weights])
-    turns = np.cumsum(weights[::-1])[::-1]
+    turns = _turns(weights)
     covariance = study.covariance
 
     def deviation(rows: np.ndarray) -> np.ndarray:
