@@ -1,8 +1,8 @@
 """Event studies as checks read them off estimates: coefficients around their reference, and why some cannot be read.
 
 Bounds on a trend, and the power against one, need coefficients before and after treatment that measure the same thing:
-the difference to one reference, the last event time before treatment. Roth (2024), arXiv:2401.12309, shows that those of
-imputation estimators do not: a straight trend has a kink at treatment there, which looks like an effect.
+the difference to one reference, the last event time before treatment. Roth (2024), arXiv:2401.12309, shows that those
+of imputation estimators do not: a straight trend has a kink at treatment there, which looks like an effect.
 """
 
 from __future__ import annotations
@@ -192,6 +192,16 @@ def effective(study: Study, panel: Panel, path: Path) -> float:
     return effective_clusters(np.bincount(panel.by_unit("cluster"), part, panel.n_clusters))
 
 
+def left_out_in_words(path: Path) -> str:
+    """A sentence on event times that do not count; nothing where all do."""
+    n = path.n_left_out
+    if not n:
+        return ""
+    return (
+        f" {n} more event time{' is' if n == 1 else 's are'} left out, which too few clusters reach or a gap cuts off."
+    )
+
+
 def step_in_words(path: Path) -> str:
     """How far apart event times lie."""
     return "period" if path.step == 1 else f"{path.step} periods"
@@ -243,9 +253,10 @@ def _path(study: Study, panel: Panel, stem: str, estimate: Estimate) -> Path:
     keep = _contiguous(time[np.isin(time, _reached(study, panel, estimate.treatment))], time, reference, step)
     before = int((time[keep] < reference).sum())
     if not before:
-        raise Unsupported("it has no event time before the reference")
+        some = " that enough clusters reach" if (time < reference).any() else ""
+        raise Unsupported(f"it has no event time{some} before the reference")
     if 0 not in time[keep]:
-        raise Unsupported("its event times do not reach from the reference to treatment without a gap")
+        raise Unsupported("its event times do not lead from the reference to treatment without a gap")
     covariance = covariance[np.ix_(keep, keep)]
     _require_regular(covariance)
     return Path(
@@ -296,8 +307,8 @@ def _accumulated(
     """Changes from period to period before treatment, added up to differences from the reference."""
     if step > 1:
         raise Unsupported(
-            "its event times before treatment are changes from period to period, which wide bins average: set the option"
-            " base: universal and event_bins: 1"
+            "its event times before treatment are changes from period to period, which wide bins average: set"
+            " event_bins: 1"
         )
     before, after = time[time <= reference], time[time > reference]
     if len(before) and not np.array_equal(before, np.arange(reference - len(before) + 1, reference + 1)):
@@ -324,7 +335,7 @@ def _reached(study: Study, panel: Panel, treatment: str) -> np.ndarray:
     rows = np.zeros((len(bins), panel.n_clusters))
     np.add.at(rows, (key, panel.frame["cluster"].to_numpy()[ever]), 1.0)
     count = np.array([effective_clusters(row) for row in rows])
-    return bins[count >= min(FEWEST_TREATED, count.max()) - 1e-9] * study.event_bins
+    return np.asarray(bins[np.round(count) >= min(FEWEST_TREATED, round(count.max()))] * study.event_bins)
 
 
 def _contiguous(usable: np.ndarray, time: np.ndarray, reference: int, step: int) -> np.ndarray:

@@ -27,35 +27,35 @@ SPEC = CheckSpec(
     treatments=frozenset({"binary", "reversible", "dose"}),
     families=frozenset({"gaussian", "poisson"}),
     equation=r"""
-The event study's coefficients are $\beta = \delta + \tau$: the trend $\delta_e$ by which treated units would have parted
-from the others since the reference, $\delta_{ref} = 0$, and from treatment on the effect $\tau_e$. The targets are
-$\theta = l'\tau$: the plain mean over event times from 0 on, and the first of them. By relative magnitudes, between
-neighbouring event times,
+The event study's coefficients are $\beta = \delta + \tau$: the trend $\delta_e$ by which treated units would have
+parted from the others since the reference, $\delta_{ref} = 0$, and from treatment on the effect $\tau_e$. The targets
+are $\theta = l'\tau$: the plain mean over event times from 0 on, and the first of them. By relative magnitudes,
+between neighbouring event times,
 
 ```math
 |\delta_{e+1} - \delta_e| \leq \bar M \max_{s < ref} |\delta_{s+1} - \delta_s| \quad \text{for all } e \geq ref
 ```
 
 For each change $s$ before treatment and each sign of it this is a set of inequalities $A \delta \leq 0$ (those that
-bind $\delta$ after the reference). With $Y(\theta)$ for $A (\hat\beta - \tau)$ where $l'\tau = \theta$, $X$ for what the
-rest of $\tau$ adds, and $\sigma$ for the standard errors,
+bind $\delta$ after the reference). With $Y(\theta)$ for $A (\hat\beta - \tau)$ where $l'\tau = \theta$, $X$ for what
+the rest of $\tau$ adds, and $\sigma$ for the standard errors,
 
 ```math
 \hat\eta(\theta) = \min_{\eta, \tilde\tau} \eta \quad \text{subject to} \quad Y(\theta) - X \tilde\tau \leq \eta \sigma
 ```
 
 $\theta$ is refused by a set where $\hat\eta$ exceeds its least favourable quantile of $1 - \alpha / 10$, or else the
-quantile of $1 - 0.9 \alpha / (1 - 0.1 \alpha)$ of a normal cut to the values at which the same inequalities bind (hybrid
-test); the interval holds all $\theta$ that some set does not refuse. The breakdown value is the largest $\bar M$ at
-which it excludes zero. By smoothness,
+quantile of $1 - 0.9 \alpha / (1 - 0.1 \alpha)$ of a normal cut to the values at which the same inequalities bind
+(hybrid test); the interval holds all $\theta$ that some set does not refuse. The breakdown value is the largest
+$\bar M$ at which it excludes zero. By smoothness,
 
 ```math
 |(\delta_{e+1} - \delta_e) - (\delta_e - \delta_{e-1})| \leq M,
 ```
 
 and the interval is the shortest of fixed length around a linear combination of $\hat\beta$, with the quantile of
-$|N(B / \mathrm{se}, 1)|$ times $\mathrm{se}$ on both sides, $B$ being its largest bias. $M$ is stated as a multiple of the
-largest change of slope among the coefficients before treatment, a yardstick and no estimate.
+$|N(B / \mathrm{se}, 1)|$ times $\mathrm{se}$ on both sides, $B$ being its largest bias. $M$ is stated as a multiple of
+the largest change of slope among the coefficients before treatment, a yardstick and no estimate.
 
 Passed: an effect is claimed by the headline (its interval excludes zero) and its mean over event times has a breakdown
 value of 1 or more. Not passed: an effect is claimed and the breakdown value is below 1. Where no effect is claimed,
@@ -65,18 +65,18 @@ nothing is judged.
         "The reference is the last event-time bin before treatment (and before `anticipation`, whose event times lie"
         " between reference and treatment: trends may part there, but they are no part of the effect)",
         "The mean over event times weighs each alike, and need not be the headline's average of the same effects",
-        "Event times beyond a gap, or that fewer than five clusters (weighted by rows, those treated at some time) reach,"
-        " are left out and counted: a clustered error is far too small there",
+        "Event times beyond a gap, or that fewer than five effective clusters of those treated at some time reach (all"
+        " of these where they are fewer), are left out and counted: a clustered error is far too small there",
         "An estimate needs at least one event time before the reference, which makes one change; smoothness has no"
         " yardstick, and is shown for a straight trend only, where there are fewer than two",
-        "Imputation, two-stage and spillover estimators and synthetic controls are not bounded: their event times before"
-        " and after treatment do not measure the same thing (Roth 2024, arXiv:2401.12309)",
-        "`callaway_santanna` with a varying base: changes before treatment are added up to differences from the last one;"
-        " it and `switchers` are bounded with `event_bins: 1` only, since their reference is a single period",
+        "Imputation, two-stage and spillover estimators and synthetic controls are not bounded: their event times"
+        " before and after treatment do not measure the same thing (Roth 2024, arXiv:2401.12309)",
+        "`callaway_santanna` with a varying base: changes before treatment are added up to differences from the last"
+        " one; it and `switchers` are bounded with `event_bins: 1` only, since their reference is a single period",
         "An estimator of another package is taken to measure event times against the last bin before treatment",
-        "Coefficients count as normal and their covariance as known, as in R HonestDiD; but where the rows' intervals are"
-        " those of Student's t, standard errors are widened by its quantile over the normal one, so that without any"
-        " departure the interval of an event time is that of its row",
+        "Coefficients count as normal and their covariance as known, as in R HonestDiD; but where the rows' intervals"
+        " are those of Student's t, standard errors are widened by its quantile over the normal one, so that without"
+        " any departure the interval of an event time is that of its row",
         "Where fewer than five clusters change a treatment, nothing is judged",
         "Where the headline cannot be bounded, the sentence is about another estimator, and nothing is judged",
         "The search for a breakdown value ends at 10",
@@ -208,7 +208,8 @@ def _sentence(study: Study, paths: Paths, table: Any, void: str | None) -> str:
     units = {treatment.name: _event_study.unit_in_words(treatment) for treatment in study.treatments}
     parts = [_claim(path, table, units[path.estimate.treatment], study.level) for path in paths.lead]
     end = f" Nothing is judged: {void}." if void else ""
-    return f"{paths.preface(study)}{' '.join(parts)}{end}"
+    left_out = _event_study.left_out_in_words(paths.lead[0])
+    return f"{paths.preface(study)}{' '.join(parts)}{left_out}{end}"
 
 
 def _claim(path: Path, table: Any, unit: str, level: float) -> str:
@@ -239,8 +240,8 @@ def _claim(path: Path, table: Any, unit: str, level: float) -> str:
         return f"{start} even where the trend changes by {MOST:g} times {before}, as far as was searched."
     tail = f" ({_number(first)} times for the first of them)" if n > 1 else ""
     return (
-        f"{start} as long as the trend changes from one event time ({_event_study.step_in_words(path)}) to the next by no"
-        f" more than {_number(value)} times {before}, its breakdown value{tail}."
+        f"{start} as long as the trend changes from one event time ({_event_study.step_in_words(path)}) to the next by"
+        f" no more than {_number(value)} times {before}, its breakdown value{tail}."
     )
 
 

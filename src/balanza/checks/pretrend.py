@@ -6,7 +6,7 @@ The kernel is `balanza.kernels.pretrend`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import fdtrc
@@ -17,6 +17,9 @@ from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.estimators import _summary
 from balanza.kernels.pretrend import CLUSTERS_EACH, bias, joint_test, pretest, slope_missed
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SPEC = CheckSpec(
     name="pretrend",
     title="Trends before treatment",
@@ -25,10 +28,10 @@ SPEC = CheckSpec(
     treatments=frozenset({"binary", "reversible", "dose"}),
     families=frozenset({"gaussian", "poisson"}),
     equation=r"""
-With $\hat\beta_{pre}$ for the coefficients before the reference, $\Sigma$ for the covariance of all, $C$ for $K$ contrasts
-of them and $z = C \hat\beta_{pre}$, $V = C \Sigma_{pre} C'$, the joint test is Hotelling's with the effective number of
-clusters $m$, which $h_c$ gives, the part of each cluster in the variation of the treatment $d_i$ with mass $w_i$ (events of
-the unit for effects on a logarithm, else its weight):
+With $\hat\beta_{pre}$ for the coefficients before the reference, $\Sigma$ for the covariance of all, $C$ for $K$
+contrasts of them and $z = C \hat\beta_{pre}$, $V = C \Sigma_{pre} C'$, the joint test is Hotelling's with the effective
+number of clusters $m$, which $h_c$ gives, the part of each cluster in the variation of the treatment $d_i$ with mass
+$w_i$ (events of the unit for effects on a logarithm, else its weight):
 
 ```math
 F = \frac{m - K}{K (m - 1)} z' V^{-1} z \sim F_{K, m - K}, \quad
@@ -36,16 +39,17 @@ m = \frac{(\sum_c h_c)^2}{\sum_c h_c^2}, \quad
 h_c = \sum_{i \in c} w_i (d_i - \bar d)^2
 ```
 
-$C$ takes all coefficients where these are $m / 3$ at most; else the first $m / 3$ powers of event time from the reference
-on: the straight trend, the parabola, and so on. A straight trend $\gamma t_e$, with $\Sigma$ taken as known and $c$ for the
-Wald statistic above which the test rejects, is found with the power
+$C$ takes all coefficients where these are $m / 3$ at most; else the first $m / 3$ powers of event time from the
+reference on: the straight trend, the parabola, and so on. A straight trend $\gamma t_e$, with $\Sigma$ taken as known
+and $c$ for the Wald statistic above which the test rejects, is found with the power
 
 ```math
 1 - P\left(\chi^2_K(\lambda) \leq c\right), \quad \lambda = \gamma^2 (C t_{pre})' V^{-1} C t_{pre}
 ```
 
-The slopes found with a power of 50 and 80 per cent solve this for $\gamma$. To the mean effect over event times from 0 on,
-$l'\beta_{post}$, such a trend adds $\gamma l't_{post}$; and among all samples in which the test does not reject, on average
+The slopes found with a power of 50 and 80 per cent solve this for $\gamma$. To the mean effect over event times from 0
+on, $l'\beta_{post}$, such a trend adds $\gamma l't_{post}$; and among all samples in which the test does not reject, on
+average
 
 ```math
 \gamma l't_{post} - (1 - r) \gamma l' \Sigma_{post,pre} C' V^{-1} C t_{pre}, \quad
@@ -54,8 +58,8 @@ r = \frac{P(\chi^2_{K+2}(\lambda) \leq c)}{P(\chi^2_K(\lambda) \leq c)}
 
 Not passed: the test of the headline rejects at the level of the study. Passed: it does not, and the slope that it finds
 with a power of 50 per cent would move the mean effect, in both readings, by less than half the width of that mean's own
-interval, so that a trend that matters would rather have been seen. Else nothing is judged: the test has too little power
-to reassure.
+interval, so that a trend that matters would rather have been seen. Else nothing is judged: the test has too little
+power to reassure.
 """,
     edge_cases=(
         "The usual critical value, F with K and clusters less one degrees of freedom, rejected parallel trends of 32"
@@ -66,12 +70,12 @@ to reassure.
         "Fewer than three effective clusters are not tested",
         "The reference is the last event-time bin before treatment (and before `anticipation`); event times between"
         " reference and treatment are neither tested nor part of the mean effect",
-        "Event times beyond a gap, or that fewer than five clusters (weighted by rows, those treated at some time) reach,"
-        " are left out and counted: a clustered error is far too small there",
-        "Imputation, two-stage and spillover estimators and synthetic controls are not tested: their event times before"
-        " and after treatment do not measure the same thing (Roth 2024, arXiv:2401.12309)",
-        "`callaway_santanna` with a varying base: changes before treatment are added up to differences from the last one;"
-        " it and `switchers` are tested with `event_bins: 1` only, since their reference is a single period",
+        "Event times beyond a gap, or that fewer than five effective clusters of those treated at some time reach (all"
+        " of these where they are fewer), are left out and counted: a clustered error is far too small there",
+        "Imputation, two-stage and spillover estimators and synthetic controls are not tested: their event times"
+        " before and after treatment do not measure the same thing (Roth 2024, arXiv:2401.12309)",
+        "`callaway_santanna` with a varying base: changes before treatment are added up to differences from the last"
+        " one; it and `switchers` are tested with `event_bins: 1` only, since their reference is a single period",
         "A singular covariance is refused",
         "Where fewer than five clusters change a treatment, nothing is judged",
         "Where the headline cannot be tested, the sentence is about another estimator, and nothing is judged",
@@ -113,9 +117,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     paths = _event_study.without(
         SPEC.name, study, paths, {stem: FEW for stem, count in clusters.items() if count < CLUSTERS_EACH}
     )
-    table = pd.DataFrame([_row(path, clusters[path.stem], study.level) for path in paths.found])
+    rows = [_row(path, clusters[path.stem], study.level) for path in paths.found]
     void = _event_study.void_of(study, panel, paths)
-    lead = {path.stem: table[table["estimate"] == path.stem].iloc[0].to_dict() for path in paths.lead}
+    lead = {row["estimate"]: row for row in rows if row["estimate"] in {path.stem for path in paths.lead}}
     verdicts = [_verdict(row, study.level) for row in lead.values()]
     values = {
         "level": study.level,
@@ -126,7 +130,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     }
     figure = pd.concat([_figure(path, lead[path.stem], study.level) for path in paths.lead], ignore_index=True)
     passed = _joined(verdicts) if paths.judged and not void else None
-    return CheckResult(SPEC.name, passed, _sentence(study, paths, lead, void), values, table, figure)
+    return CheckResult(SPEC.name, passed, _sentence(study, paths, lead, void), values, pd.DataFrame(rows), figure)
 
 
 def _row(path: Path, clusters: float, level: float) -> Row:
@@ -171,7 +175,7 @@ def _verdict(row: Row, level: float) -> bool | None:
 
 
 def _largest(row: Row) -> float:
-    return max(abs(row["bias_50"]), abs(row["bias_if_passed_50"]))
+    return float(max(abs(row["bias_50"]), abs(row["bias_if_passed_50"])))
 
 
 def _joined(verdicts: list[bool | None]) -> bool | None:
@@ -181,7 +185,7 @@ def _joined(verdicts: list[bool | None]) -> bool | None:
     return None if None in verdicts else True
 
 
-def _figure(path: Path, row: Row, level: float) -> Any:
+def _figure(path: Path, row: Row, level: float) -> pd.DataFrame:
     """Coefficients and lines from the first event time to the last, the reference among them with zero."""
     import pandas as pd
 
@@ -207,27 +211,30 @@ def _figure(path: Path, row: Row, level: float) -> Any:
 def _sentence(study: Study, paths: Paths, lead: Mapping[str, Row], void: str | None) -> str:
     parts = [_found(path, lead[path.stem], study.level) for path in paths.lead]
     end = f" Nothing is judged: {void}." if void else ""
-    return f"{paths.preface(study)}{' '.join(parts)}{end}"
+    left_out = _event_study.left_out_in_words(paths.lead[0])
+    return f"{paths.preface(study)}{' '.join(parts)}{left_out}{end}"
 
 
 def _found(path: Path, row: Row, level: float) -> str:
     n, tested, verdict = row["n_before"], row["n_tested"], _verdict(row, level)
-    times = f"the {n} event times before treatment" if n > 1 else "the one event time before treatment"
+    times = f"the {n} event times before it" if n > 1 else "the one event time before it"
     if tested < n:
-        times += ", by their " + ("straight trend" if tested == 1 else f"first {tested} powers of time")
+        what = "straight trend" if tested == 1 else f"trend in {tested} powers of time"
+        times = f"the {what} of {times}"
     test = (
         f"F({tested}, {row['effective_clusters'] - tested:.1f}) = {row['statistic']:.2f}, p = {row['p_value']:.3f},"
         f" {row['effective_clusters']:.1f} effective clusters"
     )
-    start = f"By {path.stem}, trends before treatment were not parallel: {times}, differ from zero ({test})."
-    if verdict is not False:
-        start = f"By {path.stem}, the joint test does not tell {times}, from zero ({test})."
-    start = start.replace("treatment, differ", "treatment differ").replace("treatment, from", "treatment from")
+    if verdict is False:
+        differ = "differs" if tested < n or n == 1 else "differ"
+        start = f"By {path.stem}, trends before treatment were not parallel: {times} {differ} from zero ({test})."
+    else:
+        start = f"By {path.stem}, the joint test does not tell {times} from zero ({test})."
     sign = float(np.sign(row["average"])) or 1.0
     slope, plain, passing = (shown(path, sign * row[name]) for name in ("slope_50", "bias_50", "bias_if_passed_50"))
     power = (
-        f" It misses half the time a straight trend of {slope} per {_event_study.step_in_words(path)}, which alone would"
-        f" make a mean effect of {plain} ({passing} where the test does not reject), beside the estimated"
+        f" It misses half the time a straight trend of {slope} per {_event_study.step_in_words(path)}, which alone"
+        f" would make a mean effect of {plain} ({passing} where the test does not reject), beside the estimated"
         f" {shown(path, row['average'])} ({shown(path, row['low'])} to {shown(path, row['high'])})"
     )
     ends = {

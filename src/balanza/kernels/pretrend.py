@@ -2,15 +2,15 @@
 
 After Roth (2022), with a joint test in place of one test for each coefficient, which makes all of it exact. The test
 rejects outside an ellipsoid of coefficients. Divided by the root of their covariance they are independent normals of
-unit variance, the ellipsoid is a ball, its probability that of a non-central chi-squared variable, and the mean inside it
-the mean outside times a ratio of two such probabilities.
+unit variance, the ellipsoid is a ball, its probability that of a non-central chi-squared variable, and the mean inside
+it the mean outside times a ratio of two such probabilities.
 
 The usual critical value, F with clusters less one, rejects far too often as soon as coefficients are not few beside the
 clusters that carry the treatment: their inverse covariance is then too large. If the covariance were that of m
 independent clusters, the Wald statistic would be Hotelling's T-squared; m is taken as the effective number of clusters,
 (sum h)^2 / sum h^2 with h for each one's part in the treatment's variation (compare Carter, Schnepel and Steigerwald
 2017, Review of Economics and Statistics 99(4)). As the test has no power where m is hardly above the number of
-coefficients, no more than m / 3 of their contrasts are tested: then those of a straight trend, of a parabola, and so on.
+coefficients, no more than m / 3 of their contrasts are tested: then those of a straight trend, a parabola, and so on.
 """
 
 from __future__ import annotations
