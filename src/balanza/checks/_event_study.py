@@ -46,6 +46,7 @@ class Path:
     time : event times of the coefficients, shape (n,); `reference` is the one between, and `step` the periods of one
     n_left_out : event times beyond a gap, or that fewer than five treated clusters reach
     quantile : of the rows' intervals over that of a normal, 1 or more
+    log : whether effects are on a logarithm
     """
 
     stem: str
@@ -57,6 +58,7 @@ class Path:
     step: int
     n_left_out: int
     quantile: float
+    log: bool
 
     @property
     def widened(self) -> EventStudy:
@@ -214,12 +216,12 @@ def unit_in_words(treatment: Treatment) -> str:
 
 def shown(path: Path, value: float) -> str:
     """An effect as readers see it: in per cent where it is a logarithm."""
-    return f"{100 * np.expm1(value):+.1f} %" if path.estimate.scale == "log" else f"{value:.4g}"
+    return f"{100 * np.expm1(value):+.1f} %" if path.log else f"{value:.4g}"
 
 
 def in_percent(path: Path, value: float) -> float | None:
     """An effect on a logarithm in per cent, None on other scales."""
-    return 100 * float(np.expm1(value)) if path.estimate.scale == "log" else None
+    return 100 * float(np.expm1(value)) if path.log else None
 
 
 def _estimator(stem: str) -> str:
@@ -269,6 +271,7 @@ def _path(study: Study, panel: Panel, stem: str, estimate: Estimate) -> Path:
         step=step,
         n_left_out=len(time) - len(keep),
         quantile=_quantile(estimate, study.level),
+        log=estimate.scale == "log" or study.outcome.log,
     )
 
 

@@ -33,7 +33,7 @@ are $\theta = l'\tau$: the plain mean over event times from 0 on, and the first 
 between neighbouring event times,
 
 ```math
-|\delta_{e+1} - \delta_e| \leq \bar M \max_{s < ref} |\delta_{s+1} - \delta_s| \quad \text{for all } e \geq ref
+\left|\delta_{e+1} - \delta_e\right| \leq \bar M \max_{s < ref} \left|\delta_{s+1} - \delta_s\right| \quad \text{for all } e \geq ref
 ```
 
 For each change $s$ before treatment and each sign of it this is a set of inequalities $A \delta \leq 0$ (those that
@@ -50,11 +50,11 @@ quantile of $1 - 0.9 \alpha / (1 - 0.1 \alpha)$ of a normal cut to the values at
 $\bar M$ at which it excludes zero. By smoothness,
 
 ```math
-|(\delta_{e+1} - \delta_e) - (\delta_e - \delta_{e-1})| \leq M,
+\left|(\delta_{e+1} - \delta_e) - (\delta_e - \delta_{e-1})\right| \leq M,
 ```
 
-and the interval is the shortest of fixed length around a linear combination of $\hat\beta$, with the quantile of
-$|N(B / \mathrm{se}, 1)|$ times $\mathrm{se}$ on both sides, $B$ being its largest bias. $M$ is stated as a multiple of
+and the interval is the shortest of fixed length around a linear combination of $\hat\beta$, with the quantile of a
+folded normal, $|N(B / \mathrm{se}, 1)|$, times $\mathrm{se}$ on both sides, $B$ being its largest bias. $M$ is stated as a multiple of
 the largest change of slope among the coefficients before treatment, a yardstick and no estimate.
 
 Passed: an effect is claimed by the headline (its interval excludes zero) and its mean over event times has a breakdown
@@ -116,7 +116,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     Returns
     -------
     CheckResult
-        `passed`: see SPEC.equation. `table` has a row for each estimate, target (`average`, `first`), restriction
+        `passed` by the rule above. `table` has a row for each estimate, target (`average`, `first`), restriction
         (`relative magnitudes`, `smoothness`) and bound; `breakdown` is null where zero is inside without any departure.
         `figure` holds the relative magnitudes: treatment, estimate, target, mbar, low, high.
 

@@ -101,7 +101,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     Returns
     -------
     CheckResult
-        `passed`: see SPEC.equation. `table` has a row for each estimate: the test, the mean effect with its interval,
+        `passed` by the rule above. `table` has a row for each estimate: the test, the mean effect with its interval,
         and for each power the slope per event time and its biases. `figure` holds the coefficients of those that lead,
         with the lines of both slopes in the direction of the mean effect.
 
