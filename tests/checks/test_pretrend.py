@@ -123,7 +123,7 @@ def test_the_interval_of_the_mean_effect_has_the_quantile_of_the_rows() -> None:
 def test_size_in_panels_where_trends_are_parallel(design: str) -> None:
     # 32 clusters, 60 periods of persistent noise, 8 bins before treatment: the usual F rejects far too often
     rng, n, periods, draws = np.random.default_rng(1), 32, 60, 200
-    rejected = usual = tried = 0
+    rejected = usual = 0
     for _ in range(draws):
         noise = 0.3 * rng.normal(size=(n, periods))
         for period in range(1, periods):
@@ -137,9 +137,7 @@ def test_size_in_panels_where_trends_are_parallel(design: str) -> None:
         study = make_study([treatment("dose" if design == "dose" else "binary")], event_bins=6, headline="twfe")
         estimate = twfe.estimate(study, panel, np.random.default_rng(0))
         row = run({"twfe": estimate}, study, panel).table.iloc[0]
-        tried += 1
         rejected += row["p_value"] < 0.05
         usual += row["p_wald"] < 0.05
-    assert tried == draws
     assert rejected / draws <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / draws)
     assert usual / draws > 2 * 0.05

@@ -33,7 +33,8 @@ are $\theta = l'\tau$: the plain mean over event times from 0 on, and the first 
 between neighbouring event times,
 
 ```math
-\left|\delta_{e+1} - \delta_e\right| \leq \bar M \max_{s < ref} \left|\delta_{s+1} - \delta_s\right| \quad \text{for all } e \geq ref
+\left|\delta_{e+1} - \delta_e\right| \leq \bar M \max_{s < ref} \left|\delta_{s+1} - \delta_s\right| \quad
+\text{for all } e \geq ref
 ```
 
 For each change $s$ before treatment and each sign of it this is a set of inequalities $A \delta \leq 0$ (those that
@@ -54,8 +55,8 @@ $\bar M$ at which it excludes zero. By smoothness,
 ```
 
 and the interval is the shortest of fixed length around a linear combination of $\hat\beta$, with the quantile of a
-folded normal, $|N(B / \mathrm{se}, 1)|$, times $\mathrm{se}$ on both sides, $B$ being its largest bias. $M$ is stated as a multiple of
-the largest change of slope among the coefficients before treatment, a yardstick and no estimate.
+folded normal, $|N(B / \mathrm{se}, 1)|$, times $\mathrm{se}$ on both sides, $B$ being its largest bias. $M$ is stated
+as a multiple of the largest change of slope among the coefficients before treatment, a yardstick and no estimate.
 
 Passed: an effect is claimed by the headline (its interval excludes zero) and its mean over event times has a breakdown
 value of 1 or more. Not passed: an effect is claimed and the breakdown value is below 1. Where no effect is claimed,
