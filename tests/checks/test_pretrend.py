@@ -138,6 +138,6 @@ def test_size_in_panels_where_trends_are_parallel(design: str) -> None:
         estimate = twfe.estimate(study, panel, np.random.default_rng(0))
         row = run({"twfe": estimate}, study, panel).table.iloc[0]
         rejected += row["p_value"] < 0.05
-        usual += row["p_wald"] < 0.05
+        usual += row["p_usual"] < 0.05
     assert rejected / draws <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / draws)
     assert usual / draws > 2 * 0.05

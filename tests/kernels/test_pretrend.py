@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import f as fisher
 
 from balanza.kernels.honest import EventStudy
-from balanza.kernels.pretrend import bias, effective_clusters, joint_test, pretest, slope_missed
+from balanza.kernels.pretrend import bias, effective_clusters, joint_test, pretest, slope_missed, usual_test
 
 LEVEL = 0.95
 TIME = np.array([-4.0, -3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
@@ -41,6 +41,7 @@ def test_with_many_clusters_all_coefficients_are_tested_by_the_usual_f() -> None
     statistic, p = joint_test(given, test)
     assert statistic == pytest.approx(wald / 4, rel=1e-5)
     assert p == pytest.approx(fisher.sf(wald / 4, 4, 1e7), rel=1e-4)
+    assert usual_test(given, 31) == pytest.approx(fisher.sf(wald / 4, 4, 31))
     assert (test.contrasts == np.eye(4)).all()
 
 

@@ -84,6 +84,13 @@ def joint_test(study: EventStudy, test: Pretest) -> tuple[float, float]:
     return statistic, float(fdtrc(n, clusters - n, statistic))
 
 
+def usual_test(study: EventStudy, freedom: int) -> float:
+    """The p of the Wald statistic of all coefficients by F with `freedom` in the denominator, as packages print it."""
+    n = study.n_before
+    before, covariance = study.value[:n], study.covariance[:n, :n]
+    return float(fdtrc(n, freedom, before @ np.linalg.solve(covariance, before) / n))
+
+
 def slope_missed(study: EventStudy, time: np.ndarray, test: Pretest, power: float) -> float:
     """The slope of a straight trend that the test finds with a given power, the covariance taken as known.
 
