@@ -88,7 +88,7 @@ def test_with_bins_slopes_are_per_bin_and_few_clusters_test_the_trend_alone() ->
     # two of six equal clusters are treated: parts (2/3)^2 twice and (1/3)^2 four times, (8 + 4)^2 / (2 x 16 + 4)
     assert row["effective_clusters"] == pytest.approx(4)
     assert row["n_tested"] == 1
-    assert "the straight trend of the 2 event times before it" in result.sentence
+    assert "does not tell a straight trend in the 2 event times before it from zero" in result.sentence
     assert "per 2 periods" in result.sentence
     assert result.passed is None
     assert "guard changes in 2 clusters only" in result.sentence

@@ -236,22 +236,28 @@ def _options(study: Study, estimator: str) -> Mapping[str, Any]:
     return {**defaults, **study.options_of(estimator)}
 
 
-def _path(study: Study, panel: Panel, stem: str, estimate: Estimate) -> Path:
-    estimator, step = _estimator(stem), study.event_bins
-    options = _options(study, estimator)
+def _aligned(study: Study, estimator: str, estimate: Estimate) -> tuple[int, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The reference, and event times, coefficients and covariance that are differences to it."""
+    step, options = study.event_bins, _options(study, estimator)
     if estimator in UNLIKE:
         raise Unsupported(UNLIKE[estimator])
     if estimator == "lp_did" and options.get("base") == "all":
         raise Unsupported(MEAN_BEFORE)
-    time, value, covariance = _coefficients(estimate)
+    found = _coefficients(estimate)
     anticipation = int(options.get("anticipation", 0))
     if anticipation % step:
         raise Unsupported(f"its {anticipation} periods of anticipation are no multiple of {step}, the event-time bin")
     reference = -anticipation - step
     if options.get("base") == "varying" and estimator in ("callaway_santanna", "triple_difference"):
-        time, value, covariance = _accumulated(time, value, covariance, reference, step)
-    elif reference in time:
+        return reference, _accumulated(*found, reference, step)
+    if reference in found[0]:
         raise Unsupported(SINGLE)
+    return reference, found
+
+
+def _path(study: Study, panel: Panel, stem: str, estimate: Estimate) -> Path:
+    estimator, step = _estimator(stem), study.event_bins
+    reference, (time, value, covariance) = _aligned(study, estimator, estimate)
     keep = _contiguous(time[np.isin(time, _reached(study, panel, estimate.treatment))], time, reference, step)
     before = int((time[keep] < reference).sum())
     if not before:

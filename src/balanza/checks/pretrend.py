@@ -217,10 +217,11 @@ def _found(path: Path, row: Row, level: float) -> str:
     n, tested, verdict = row["n_before"], row["n_tested"], _verdict(row, level)
     times = f"the {n} event times before it" if n > 1 else "the one event time before it"
     if tested < n:
-        what = "straight trend" if tested == 1 else f"trend in {tested} powers of time"
-        times = f"the {what} of {times}"
+        what = "a straight trend" if tested == 1 else f"a trend (a polynomial of degree {tested})"
+        times = f"{what} in {times}"
+    p = f"p = {row['p_value']:.3f}" if row["p_value"] >= 0.001 else "p < 0.001"
     test = (
-        f"F({tested}, {row['effective_clusters'] - tested:.1f}) = {row['statistic']:.2f}, p = {row['p_value']:.3f},"
+        f"F({tested}, {row['effective_clusters'] - tested:.1f}) = {row['statistic']:.2f}, {p},"
         f" {row['effective_clusters']:.1f} effective clusters"
     )
     if verdict is False:
