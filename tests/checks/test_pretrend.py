@@ -46,14 +46,14 @@ def test_parallel_trends_that_are_known_well_pass_and_numbers_are_the_kernels() 
     row = result.table.iloc[0]
     assert row["slope_50"] == pytest.approx(slope)
     assert (row["bias_50"], row["bias_if_passed_50"]) == pytest.approx(bias(given, steps, weights, slope, test))
-    assert "does not tell the 3 event times before it from zero" in result.sentence
+    assert "does not tell the 3 event times before treatment from zero" in result.sentence
     assert "that is less than half that interval's width." in result.sentence
 
 
 def test_trends_that_part_before_do_not_pass() -> None:
     result = run({"twfe": event_study(TIME, [-0.9, -0.6, -0.3, 0.3, 0.6], APART / 10, scale="level")})
     assert result.passed is False
-    assert "trends before treatment were not parallel: the 3 event times before it differ from zero" in result.sentence
+    assert "trends were not parallel: the 3 event times before treatment differ from zero" in result.sentence
 
 
 def test_a_test_without_power_is_no_reassurance() -> None:
@@ -88,7 +88,7 @@ def test_with_bins_slopes_are_per_bin_and_few_clusters_test_the_trend_alone() ->
     # two of six equal clusters are treated: parts (2/3)^2 twice and (1/3)^2 four times, (8 + 4)^2 / (2 x 16 + 4)
     assert row["effective_clusters"] == pytest.approx(4)
     assert row["n_tested"] == 1
-    assert "does not tell a straight trend in the 2 event times before it from zero" in result.sentence
+    assert "does not tell a straight trend in the 2 event times before treatment from zero" in result.sentence
     assert "per 2 periods" in result.sentence
     assert result.passed is None
     assert "guard changes in 2 clusters only" in result.sentence

@@ -215,7 +215,7 @@ def _sentence(study: Study, paths: Paths, lead: Mapping[str, Row], void: str | N
 
 def _found(path: Path, row: Row, level: float) -> str:
     n, tested, verdict = row["n_before"], row["n_tested"], _verdict(row, level)
-    times = f"the {n} event times before it" if n > 1 else "the one event time before it"
+    times = f"the {n} event times before treatment" if n > 1 else "the one event time before treatment"
     if tested < n:
         what = "a straight trend" if tested == 1 else f"a trend (a polynomial of degree {tested})"
         times = f"{what} in {times}"
@@ -226,7 +226,7 @@ def _found(path: Path, row: Row, level: float) -> str:
     )
     if verdict is False:
         differ = "differs" if tested < n or n == 1 else "differ"
-        start = f"By {path.stem}, trends before treatment were not parallel: {times} {differ} from zero ({test})."
+        start = f"By {path.stem}, trends were not parallel: {times} {differ} from zero ({test})."
     else:
         start = f"By {path.stem}, the joint test does not tell {times} from zero ({test})."
     sign = float(np.sign(row["average"])) or 1.0
