@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.contract import formulas
+from tests.contract.event_studies import event_study
 from tests.contract.panels import FIRST, PERIODS, UNITS, make_panel, make_study, treated, treatment
 
 from balanza.checks import _template
@@ -42,22 +43,8 @@ def build(kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Pane
 
 
 def estimates() -> dict[str, Estimate]:
-    made = Estimate(
-        treatment="guard",
-        estimand="by hand",
-        scale="log",
-        value=0.1,
-        standard_error=0.2,
-        interval=(-0.3, 0.5),
-        p_value=0.6,
-        n_observations=UNITS * PERIODS,
-        n_units=UNITS,
-        n_treated=12,
-        n_clusters=UNITS,
-        standard_error_type="by hand",
-        engine="by hand",
-    )
-    return {"poisson": made}
+    covariance = 0.04 * (0.5 * np.eye(4) + 0.5)
+    return {"poisson": event_study([-9, -6, 0, 3], [0.02, -0.03, 0.1, 0.2], covariance)}
 
 
 def run(entry: Entry, study: Study, panel: Panel, seed: int = 0) -> CheckResult:
