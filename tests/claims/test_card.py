@@ -37,7 +37,7 @@ def finding(low: float | None = -0.3, high: float | None = -0.1, **verdicts: boo
     """A claim for which all speaks, but for the verdicts given."""
     checks = {name: judged(verdicts.get(name, True)) for name in JUDGED}
     checks["randomization"] = judged(None, treatment="guard", p_value=0.01)
-    checks["honest_did"]["table"] = [{"estimate": "poisson", "breakdown": 1.5}]
+    checks["honest_did"]["values"] = {"breakdown": {"poisson": 1.5}}
     return Finding("guard", row(low, high), (row(-0.4, 0.1, "twfe"),), arm(identified=True), checks, {}, 0.95)
 
 

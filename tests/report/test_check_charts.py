@@ -45,9 +45,35 @@ def contours() -> dict:
     return {"table": table, "figure": figure}
 
 
+def bounds() -> dict:
+    row = {"treatment": "guard", "target": "average", "low": -1.0, "high": 0.5}
+    figure = [row | {"estimate": stem, "mbar": mbar} for stem in ("twfe", "poisson") for mbar in (0.0, 0.5)]
+    return {"table": [], "values": {"claimed": {"poisson": False}}, "figure": figure}
+
+
+def pretrend() -> dict:
+    row = {"treatment": "guard", "estimate": "poisson", "value": 0.1, "low": -0.2, "high": 0.4}
+    figure = [row | {"event_time": t, "line_50": 0.1 * t, "line_80": 0.2 * t} for t in range(-4, 3)]
+    return {"table": [], "values": {"lead": {"poisson": {}}}, "figure": figure}
+
+
+def comparisons() -> dict:
+    sorts = ("treated against never treated", "later against earlier")
+    figure = [{"sort": sort, "treated": "a", "control": "b", "weight": 0.5, "value": 1.0} for sort in sorts]
+    return {"table": [], "values": {"coefficient": 1.0}, "figure": figure}
+
+
 @pytest.mark.parametrize(
     ("check", "said"),
-    [(strip(), "without 11"), (quantiles(), "bootstrap"), (contours(), "1 × poverty"), (contours(), "0.00")],
+    [
+        (strip(), "without 11"),
+        (quantiles(), "bootstrap"),
+        (contours(), "1 × poverty"),
+        (contours(), "0.00"),
+        (bounds(), "1.0"),
+        (pretrend(), "event time"),
+        (comparisons(), "later against earlier"),
+    ],
 )
 def test_a_figure_is_drawn_by_its_columns(check: dict, said: str) -> None:
     (drawn,) = of_check(check)
@@ -61,6 +87,11 @@ def test_draws_are_drawn_for_each_treatment_with_what_was_observed() -> None:
     assert [item.caption for item in drawn] == [
         f"{name}: 41 draws; orange: what was observed." for name in ("guard", "prevention")
     ]
+
+
+def test_bounds_and_trends_are_those_of_the_estimate_that_the_check_is_about() -> None:
+    assert of_check(bounds())[0].caption.startswith("Intervals of poisson")
+    assert of_check(pretrend())[0].caption.startswith("poisson: event times before treatment")
 
 
 def test_benchmarks_beyond_the_grid_are_left_out() -> None:

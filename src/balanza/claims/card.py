@@ -173,7 +173,6 @@ def _detectable(found: Finding) -> dict[str, float] | None:
 
 
 def _breakdown(found: Finding) -> float | None:
-    check = found.checks.get("honest_did")
-    rows = (check or {}).get("table") or ()
-    values = [row.get("breakdown") for row in rows if row.get("estimate") == found.row["stem"]]
-    return next((float(value) for value in values if value is not None), None)
+    check = found.checks.get("honest_did") or {}
+    value = (check.get("values") or {}).get("breakdown", {}).get(found.row["stem"])
+    return None if value is None else float(value)

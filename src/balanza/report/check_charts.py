@@ -6,6 +6,9 @@
 | statistic, or coefficient | how often draws came out how large, and what was observed |
 | refuter, share, estimate | the quantiles of each refuter's estimates |
 | r2_treatment, r2_outcome, estimate | the estimate had a hidden cause explained so much of both |
+| mbar, target, low, high | intervals of the mean effect under ever larger differences in trends |
+| event_time, line_50, line_80 | event times before treatment, and the trends that their test misses |
+| sort, weight, value | comparisons of two groups by weight and estimate |
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from balanza.report.charts import BLUE, GREY, LABEL, ORANGE, WIDTH, svg
 
 BINS = 40
 INNER, OUTER = (0.25, 0.75), (0.05, 0.95)
+MULTIPLES = "differences in trends, in multiples of the largest before treatment"
 HALF = WIDTH // 2
 
 
@@ -30,6 +34,9 @@ class Drawn:
 
     chart: Markup
     caption: str
+
+
+NOTHING = Drawn(Markup(), "")
 
 
 def of_check(check: Mapping[str, Any]) -> list[Drawn]:
@@ -151,7 +158,7 @@ def _contours(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
         for number, line in enumerate(maker.lines(level))
     ]
     if not lines:
-        return Drawn(Markup(), "")
+        return NOTHING
     data = pd.concat(lines).assign(zero=lambda frame: frame["level"] == 0)
     ends = data.groupby("line", sort=False).tail(1)
     axes = {
@@ -198,10 +205,81 @@ def _benchmarks(figure: pd.DataFrame, check: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(points[inside])
 
 
+def _lead(figure: pd.DataFrame, key: str, check: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of the estimate that the check is about."""
+    stems = set(check["values"][key])
+    chosen = figure[figure["estimate"].isin(stems)]
+    return chosen if len(chosen) else figure[figure["estimate"] == figure["estimate"].iloc[0]]
+
+
+def _bounds(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
+    """Honest intervals of the mean effect, after Rambachan and Roth (2023)."""
+    import altair as alt
+
+    data = _lead(figure, "claimed", check).query("target == 'average'").astype({"low": float, "high": float})
+    if data.empty:
+        return NOTHING
+    x = alt.X("mbar:O", title=MULTIPLES, axis=alt.Axis(labelAngle=0))
+    rules = (
+        alt.Chart(data)
+        .mark_rule(strokeWidth=3, color=BLUE)
+        .encode(x=x, y=alt.Y("low:Q", title="mean effect"), y2="high:Q")
+    )
+    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color="#444").encode(y="y:Q")
+    caption = (
+        f"Intervals of {data['estimate'].iloc[0]} that hold whatever trends did, up to so many times as much as before."
+    )
+    return Drawn(svg((zero + rules).properties(width=HALF, height=200)), caption)
+
+
+def _pretrend(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
+    """Event times before treatment with the straight trends that their test would miss, after Roth (2022)."""
+    import altair as alt
+
+    data = _lead(figure, "lead", check)
+    x = alt.X("event_time:Q", title="event time", scale=alt.Scale(padding=12))
+    points = data[data["event_time"] < 0]
+    base = alt.Chart(points).encode(x=x)
+    layers = [
+        alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color="#444").encode(y="y:Q"),
+        base.mark_rule(strokeWidth=2, color=GREY).encode(y=alt.Y("low:Q", title="estimate"), y2="high:Q"),
+        base.mark_point(filled=True, size=45, color=GREY, opacity=1).encode(y="value:Q"),
+    ]
+    for line, dash in (("line_50", [1, 0]), ("line_80", [5, 3])):
+        layers.append(alt.Chart(data).mark_line(color=ORANGE, strokeDash=dash).encode(x=x, y=f"{line}:Q"))
+    caption = (
+        f"{data['estimate'].iloc[0]}: event times before treatment; orange: the trend that the joint test finds in half"
+        " (solid) and in four fifths (dashed) of tries, drawn on after treatment as the effect that it would feign."
+    )
+    return Drawn(svg(alt.layer(*layers).properties(width=WIDTH - 200, height=220)), caption)
+
+
+def _comparisons(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
+    """Goodman-Bacon's comparisons: which carry the weight, and what each says."""
+    import altair as alt
+
+    sorts = list(dict.fromkeys(figure["sort"]))
+    scale = alt.Scale(domain=sorts, range=[BLUE, GREY, ORANGE][: len(sorts)])
+    colour = alt.Color("sort:N", title=None, scale=scale, legend=alt.Legend(orient="top", labelLimit=300))
+    points = (
+        alt.Chart(figure)
+        .mark_point(filled=True, size=60, opacity=0.9)
+        .encode(x=alt.X("weight:Q", title="weight"), y=alt.Y("value:Q", title="estimate"), color=colour)
+    )
+    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color="#444").encode(y="y:Q")
+    whole = pd.DataFrame({"y": [check["values"]["coefficient"]]})
+    line = alt.Chart(whole).mark_rule(color="#444", strokeDash=[4, 3]).encode(y="y:Q")
+    chart = (zero + line + points).properties(width=WIDTH - 200, height=240)
+    return Drawn(svg(chart), "Each comparison of two groups by its weight; dashed: their mean, the two-way estimate.")
+
+
 CHARTS: tuple[tuple[tuple[str, ...], Callable[[pd.DataFrame, Mapping[str, Any]], Drawn]], ...] = (
     (("label", "value", "low", "high"), _strip),
     (("refuter", "share", "estimate"), _quantiles),
     (("r2_treatment", "r2_outcome", "estimate"), _contours),
+    (("mbar", "target", "low", "high"), _bounds),
+    (("event_time", "line_50", "line_80"), _pretrend),
+    (("sort", "weight", "value"), _comparisons),
     (("statistic",), _draws),
     (("coefficient",), _draws),
 )
