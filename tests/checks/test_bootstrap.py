@@ -106,10 +106,17 @@ def test_an_illegal_number_of_draws_is_refused(draws: object) -> None:
 
 
 @pytest.mark.slow
-def test_size_with_ten_unlike_clusters() -> None:
-    # 2,000 worlds without effect, errors that grow with the dose: Student's t on the sandwich refuses far too often.
-    # With the null imposed and 1,024 signs the bootstrap keeps 5 % to four standard errors of 2,000 tries (.0195) and
-    # is judged here against 10 % above, since its size is exact only where signs are symmetric given the dose.
-    worlds = [run(*small(seed, 10)).table.iloc[0] for seed in range(2000)]
-    wild = np.mean([row["p_value"] <= 0.05 for row in worlds])
-    assert wild <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / 2000)
+@pytest.mark.parametrize("unlike", [False, True])
+def test_size_with_ten_clusters(unlike: bool) -> None:
+    """1,500 worlds without effect, errors shared within clusters; a share above four binomial errors over 5 % fails."""
+    refused = 0
+    for seed in range(1500):
+        rng = np.random.default_rng(seed)
+        after = np.arange(8) >= 4
+        spread = rng.lognormal(0, 1, (10, 1)) if unlike else 1.0
+        shared = spread * rng.normal(size=(10, 1)) * after
+        dose = rng.uniform(0.2, 2, (10, 1)) * after
+        panel = panel_of(shared + 0.2 * rng.normal(size=(10, 8)), {"guard": dose})
+        found = run(make_study([treatment("dose")], draws=99), dataclasses.replace(panel, start={"guard": 4}))
+        refused += found.values["p_value"] <= 0.05
+    assert refused / 1500 <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / 1500)

@@ -47,8 +47,9 @@ p(\tau) = \frac{1 + \sum_b \mathbf{1}\{|t_b(\tau)| \geq |t_0(\tau)|\}}{1 + B}
 ```
 
 $t_0$ has all signs plus: in least squares it is the estimate less $\tau$ over the clustered error. The interval ends at
-the first $\tau$ on either side of the estimate with $p(\tau) \leq 1 - $ `level`. The joint test of several treatments
-fixes all their coefficients at zero and compares $n_b' (\sum_c s_{cb} s_{cb}')^{-1} n_b$, $n_b$ their sums of scores.
+the first $\tau$ on either side of the estimate with $p(\tau) \leq 1 - $ `level`, if there is one within 32 standard
+errors. The joint test of several treatments fixes all their coefficients at zero and compares
+$n_b' (\sum_c s_{cb} s_{cb}')^{-1} n_b$, $n_b$ their sums of scores.
 """,
     edge_cases=(
         "Where clusters are so few that all signs are no more than the draws, each is taken once and nothing is drawn",
@@ -57,6 +58,8 @@ fixes all their coefficients at zero and compares $n_b' (\sum_c s_{cb} s_{cb}')^
         "A treatment that changes in fewer than five clusters, or hangs on a single one, is not judged: there the null"
         " imposed makes the bootstrap refuse too seldom (MacKinnon & Webb 2017); see `randomization`",
         "For counts each hypothesis is fitted, and a draw is one Newton step from that fit",
+        "Where one of ten clusters has most of the dose and of the noise, it refused 18 % of true nulls at 5 % in"
+        " simulated worlds (Student's t on the jackknife: 14 %); where only one of the two was unlike, 3 to 7 %",
         "A study with several treatments tests each with the others in the fit, and all together",
     ),
 )

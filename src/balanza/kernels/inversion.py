@@ -17,8 +17,8 @@ Evaluate = Callable[[float], tuple[np.ndarray, np.ndarray]]
 TIE = 1e-9
 ROUNDS = 6
 SETTLED = 0.01
-STEPS = np.concatenate([np.arange(0.25, 8.01, 0.25), 8 * 1.5 ** np.arange(1, 12)])
-"""Distances from the estimate, in standard errors, at which hypotheses are tried before the ends are narrowed down."""
+REACH = (3, 6, 12, 32)
+"""Distances from the estimate, in standard errors, up to which the end of an interval is looked for, one by one."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def invert(evaluate: Evaluate, information: float, level: float) -> Inverted:
     information : float
         Change of the observed sum of scores per unit of effect, at no effect.
     level : float
-        Of the interval, which holds the effects with p > 1 - level: its ends are the first refused ones on both sides.
+        Of the interval, which holds the effects with p > 1 - level: its ends are the first refused ones on both sides,
+        infinite where none is refused within 32 standard errors.
 
     Returns
     -------
@@ -83,18 +84,32 @@ def invert(evaluate: Evaluate, information: float, level: float) -> Inverted:
         return Inverted(float(p_value(zero)), centre, -np.inf, np.inf, zero)
     for node in _nodes(centre, spread):
         known[node] = evaluate(node) if node not in known else known[node]
-    ends, value = [], _root(known, centre)
-    for side in (-1.0, 1.0):
-        end = _end(known, value, side * spread, level, value + 2 * side * spread)
+    value = _root(known, centre)
+    low, high = (_end(evaluate, known, value, side * spread, level) for side in (-1.0, 1.0))
+    return Inverted(float(p_value(zero)), _root(known, value), low, high, zero)
+
+
+def _end(
+    evaluate: Evaluate, known: dict[float, tuple[np.ndarray, np.ndarray]], value: float, step: float, level: float
+) -> float:
+    """The first refused effect on one side of the estimate, infinite where none is within reach."""
+    inner = 0.0
+    for reach in REACH:
+        place = value + reach * step
+        if inner:
+            known[place] = evaluate(place)
         for _ in range(ROUNDS):
-            if not np.isfinite(end):
+            found = _first(known, place, (value + inner * step, value + reach * step), level)
+            if found is None:
                 break
-            known[end] = evaluate(end)
-            before, end = end, _end(known, value, side * spread, level, end)
-            if abs(end - before) < SETTLED * spread:
-                break
-        ends.append(end)
-    return Inverted(float(p_value(zero)), _root(known, value), ends[0], ends[1], zero)
+            if place in known and abs(found - place) < SETTLED * abs(step):
+                return found
+            place = found
+            known[place] = evaluate(place)
+        else:
+            return place
+        inner = reach
+    return float(np.sign(step) * np.inf)
 
 
 def _nodes(centre: float, spread: float) -> list[float]:
@@ -133,20 +148,18 @@ def _refused(
     return np.asarray(p_value(found) <= 1 - level + 1e-12)
 
 
-def _end(
-    known: dict[float, tuple[np.ndarray, np.ndarray]], start: float, step: float, level: float, place: float
-) -> float:
-    """The first refused effect on one side of the estimate, infinite where none is."""
+def _first(
+    known: dict[float, tuple[np.ndarray, np.ndarray]], place: float, span: tuple[float, float], level: float
+) -> float | None:
+    """The first refused effect from one place to another, by the hypotheses nearest to a third; None without any."""
     nodes = _near(known, place)
-    places = start + step * STEPS
-    refused = np.concatenate([_refused(known, nodes, part, level) for part in np.array_split(places, 8)])
-    if not refused.any():
-        return float(np.sign(step) * np.inf)
-    first = int(refused.argmax())
-    inner, outer = (places[first - 1] if first else start), places[first]
-    for _ in range(6):
-        inside = np.linspace(inner, outer, 10)[1:]
-        first = int(_refused(known, nodes, inside, level).argmax())
+    inner, outer = span
+    for _ in range(7):
+        inside = np.linspace(inner, outer, 13)[1:]
+        refused = _refused(known, nodes, inside, level)
+        if not refused.any():
+            return None
+        first = int(refused.argmax())
         inner, outer = (inside[first - 1] if first else inner), inside[first]
     return float(outer)
 
