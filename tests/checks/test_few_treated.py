@@ -40,14 +40,15 @@ def test_cohorts_clusters_and_units_are_counted_by_hand() -> None:
 
 
 def test_weights_of_one_cohort_in_a_balanced_panel_follow_from_its_share() -> None:
-    # Net of unit and period effects a treated unit varies as 1 - q, an untreated one as q, q the share treated: with 6 of
-    # 30 treated these have 6 x .8^2 of 6 x .8^2 + 24 x .2^2, that is .8.
+    # Net of unit and period effects a treated unit varies as 1 - q, an untreated one as q, q the share treated: with 6
+    # of 30 treated these have 6 x .8^2 of 6 x .8^2 + 24 x .2^2, that is .8.
     found = run(*staggered([6] * 6 + [-1] * 24))
     assert found.table["weight"].tolist() == [pytest.approx(0.8)]
     assert "cluster cluster 0 alone has 13 % of the variation" in found.sentence
     worth = 1 / (6 * (0.8 / 6) ** 2 + 24 * (0.2 / 24) ** 2)
     assert found.values["effective_clusters"] == [pytest.approx(worth)]
-    assert "None of the cases in which clustered standard errors are known to fail outright." in found.sentence
+    enough = run(*staggered([6] * 12 + [-1] * 18))
+    assert enough.sentence.endswith("None of the cases in which clustered standard errors are known to fail outright.")
 
 
 @pytest.mark.parametrize("family", ["gaussian", "poisson"])
