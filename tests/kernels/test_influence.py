@@ -52,6 +52,19 @@ def test_shares_and_changes_are_those_of_dense_least_squares(index: int, others:
     assert fast.share.sum() == pytest.approx(1)
 
 
+def test_groups_are_left_out_whole() -> None:
+    y, mass, x, z = data()
+    group = np.arange(UNITS) // 2
+    own, residual, _ = dense(0, True)
+    weight, score = (
+        np.bincount(np.repeat(group, PERIODS), values)
+        for values in (mass.ravel() * own**2, mass.ravel() * own * residual)
+    )
+    fast = influence(y, mass, x, 0, z, group)
+    np.testing.assert_allclose(fast.share, weight / weight.sum(), rtol=1e-9)
+    np.testing.assert_allclose(fast.change, -score / (weight.sum() - weight), rtol=1e-8)
+
+
 def test_the_only_contrast_weighs_most() -> None:
     # Two of three units are treated: net of unit and period means they are 1/3 off, and the third 2/3.
     treated = np.array([[0, 0, 1.0], [0, 0, 1.0], [0, 0, 0]])

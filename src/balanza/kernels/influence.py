@@ -19,11 +19,11 @@ from balanza.kernels.jackknife import curvature
 
 @dataclass(frozen=True)
 class Influence:
-    """Of each unit on one coefficient.
+    """Of each group of units on one coefficient.
 
     coefficient : of the fit
-    share : shape (n_units,), of the regressor's own variation; they sum to 1
-    change : shape (n_units,), of the coefficient where the unit is left out, other terms held
+    share : shape (n_groups,), of the regressor's own variation; they sum to 1
+    change : shape (n_groups,), of the coefficient where the group is left out, other terms held
     """
 
     coefficient: float
@@ -37,8 +37,9 @@ def influence(
     regressors: np.ndarray,
     index: int,
     baseline: np.ndarray | None = None,
+    group: np.ndarray | None = None,
 ) -> Influence:
-    """Influence of units on the coefficient of one regressor in weighted least squares with unit and period effects.
+    """Influence of units, or groups of them, on the coefficient of one regressor in weighted two-way least squares.
 
     Parameters
     ----------
@@ -52,13 +53,15 @@ def influence(
         Which of them.
     baseline : ndarray, shape (n_units, n_covariates), optional
         Unit-constant covariates, each with a slope of its own in each period.
+    group : ndarray of int, shape (n_units,), optional
+        Codes from 0; by default each unit is one.
     """
-    seen = mass > 0
+    seen, group = mass > 0, np.arange(len(mass)) if group is None else group
     x, z = np.where(seen, regressors, 0.0), within.standardised(baseline, len(mass))
     row = inverse(curvature(mass, x, z))[index]
     net = np.tensordot(row[: len(x)], x, axes=1) + z @ row[len(x) :].reshape(mass.shape[1], -1).T
     net = (net - ((mass * net).sum(axis=1) / mass.sum(axis=1))[:, None]) / row[index]
-    own = (mass * net**2).sum(axis=1)
+    own = np.bincount(group, (mass * net**2).sum(axis=1))
     information = own.sum()
     outcome = within.within(np.where(seen, response, 0.0)[None], mass, baseline)[0]
     others = within.within(np.delete(x, index, axis=0), mass, baseline)
@@ -68,7 +71,7 @@ def influence(
         flat = others.reshape(len(others), -1)
         slopes = np.linalg.solve((flat * mass.ravel()) @ flat.T, (flat * mass.ravel()) @ rest.ravel())
         rest = rest - np.tensordot(slopes, others, axes=1)
-    score = (mass * net * rest).sum(axis=1)
+    score = np.bincount(group, (mass * net * rest).sum(axis=1))
     left = information - own
     change = np.where(left > 1e-10 * information, -score / np.where(left > 0, left, 1.0), np.nan)
     return Influence(coefficient, own / information, change)

@@ -1,0 +1,183 @@
+"""Who drives the estimate: the clusters and units that weigh most, and what leaving each out does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from balanza.checks import _twoway
+from balanza.checks._twoway import Design, Effect, Linearised
+from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
+from balanza.kernels import cluster_moments
+from balanza.kernels.cluster_moments import Moments
+from balanza.kernels.influence import Influence, effective_clusters, influence
+
+SPEC = CheckSpec(
+    name="weights",
+    title="Who drives the estimate",
+    question="Does the estimate rest on a few clusters or units?",
+    reference="Aronow & Samii (2016), American Journal of Political Science 60(1); Belsley, Kuh & Welsch (1980);"
+    " Carter, Schnepel & Steigerwald (2017), Review of Economics and Statistics 99(4)",
+    treatments=frozenset({"binary", "reversible", "dose"}),
+    families=frozenset({"gaussian", "poisson"}),
+    equation=r"""
+With $\tilde D_{it}$ for the treatment net of all other terms of the two-way fit, $w_{it}$ the weights of the fit (for
+counts, the fitted counts) and $\hat u_{it}$ its residuals, a cluster or unit $j$ has the weight
+
+```math
+h_j = \frac{\sum_{it \in j} w_{it} \tilde D_{it}^2}{\sum_{it} w_{it} \tilde D_{it}^2}
+```
+
+Clusters are left out and all else is fitted anew, $\hat\tau_{(c)} - \hat\tau$; for counts by one Newton step. For
+units, and where there are more than 500 clusters, the other terms are held:
+
+```math
+\hat\tau_{(j)} - \hat\tau \approx
+\frac{- \sum_{it \in j} w_{it} \tilde D_{it} \hat u_{it}}{(1 - h_j) \sum_{it} w_{it} \tilde D_{it}^2}
+```
+
+The $G$ clusters are worth as much as so many equal ones, with errors taken as independent within clusters:
+
+```math
+G^* = \frac{G}{1 + \Gamma}, \quad \Gamma = \frac{1}{G} \sum_c \left(\frac{h_c - \bar h}{\bar h}\right)^2
+```
+""",
+    edge_cases=(
+        "It informs and does not judge: that one state drives an estimate is no error, but must be known",
+        "An estimate that does not exist without a cluster has no figure, and is said first",
+        "Units are listed where they are not the clusters themselves",
+        "Units without rows, or for counts without events, have no weight and are not listed",
+        "Speaks of the two-way fit; other estimators weigh units in other ways",
+    ),
+)
+MOST_LEFT_OUT = 500
+LISTED = 10
+
+
+@dataclass(frozen=True)
+class _Fit:
+    design: Design
+    linear: Linearised
+    moments: Moments
+    units: np.ndarray
+    clusters: np.ndarray
+
+
+def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
+    """Weigh clusters and units, and leave each out.
+
+    Parameters
+    ----------
+    study, panel : as in the contract
+    estimates : mapping
+        Not used: the check makes its own two-way fit.
+    rng : Generator
+        Not used.
+
+    Returns
+    -------
+    CheckResult
+        `passed` is None: it informs. `table` has the ten clusters and the ten units of most influence on each
+        treatment's effect, `figure` the same for a bar chart.
+
+    Raises
+    ------
+    Unsupported
+        If the two-way fit does not exist.
+    """
+    import pandas as pd
+
+    fitted = _fit(study, panel)
+    rows: list[dict[str, Any]] = []
+    texts, worth = [], []
+    for index, (name, effect) in enumerate(zip(fitted.design.names, _twoway.effects(fitted.moments), strict=False)):
+        clusters = _influence(fitted, index, effect, fitted.design.cluster)
+        own = _listed(name, "cluster", fitted.clusters, clusters, effect)
+        if len(fitted.units) > len(fitted.clusters):
+            own += _listed(name, "unit", fitted.units, _influence(fitted, index, effect, None), effect)
+        worth.append(effective_clusters(clusters.share))
+        texts.append(_text(study, fitted, clusters, effect, f"{name}: " if len(study.treatments) > 1 else ""))
+        rows += own
+    table = pd.DataFrame(rows)
+    values = {"n_clusters": len(fitted.clusters), "effective_clusters": worth, "exact": _exact(fitted)}
+    return CheckResult(SPEC.name, None, " ".join(texts), values, table, table[list(table.columns[:5])])
+
+
+def _fit(study: Study, panel: Panel) -> _Fit:
+    whole = _twoway.whole(SPEC, study, panel)
+    design = _twoway.trimmed(whole)
+    linear = _twoway.linearise(design, design.regressors)
+    units, _ = _twoway.told(whole)
+    return _Fit(
+        design=design,
+        linear=linear,
+        moments=_twoway.moments(design, linear),
+        units=np.asarray(panel.unit_labels)[units],
+        clusters=np.asarray(panel.cluster_labels)[np.unique(whole.cluster[units])],
+    )
+
+
+def _exact(fitted: _Fit) -> bool:
+    return len(fitted.clusters) <= MOST_LEFT_OUT
+
+
+def _influence(fitted: _Fit, index: int, effect: Effect, cluster: np.ndarray | None) -> Influence:
+    """Of clusters, each left out where they are not too many, or of units."""
+    design, linear = fitted.design, fitted.linear
+    found = influence(linear.response, linear.mass, design.regressors, index, design.baseline, cluster)
+    if cluster is None or not _exact(fitted):
+        return found
+    left_out = cluster_moments.refitted(fitted.moments, 1.0 - np.eye(len(fitted.clusters)))
+    return Influence(found.coefficient, found.share, left_out[:, index] - effect.value)
+
+
+def _listed(name: str, kind: str, labels: np.ndarray, found: Influence, effect: Effect) -> list[dict[str, Any]]:
+    """The rows of those with most influence; without a figure comes first."""
+    size = np.where(np.isnan(found.change), np.inf, np.abs(found.change))
+    return [
+        {
+            "treatment": name,
+            "kind": kind,
+            "label": str(labels[place]),
+            "change": float(found.change[place]),
+            "weight": float(found.share[place]),
+            "estimate_without": effect.value + float(found.change[place]),
+            "estimate": effect.value,
+        }
+        for place in np.argsort(-size, kind="stable")[:LISTED]
+    ]
+
+
+def _text(study: Study, fitted: _Fit, found: Influence, effect: Effect, name: str) -> str:
+    """One sentence on clusters and one on weights."""
+    counts = fitted.design.counts
+
+    def shown(value: float) -> str:
+        return f"{100 * np.expm1(value):+.1f} %" if counts else f"{value:.4g}"
+
+    def called(place: int) -> str:
+        return f"{study.cluster} {fitted.clusters[place]}"
+
+    lost = np.flatnonzero(np.isnan(found.change))
+    if len(lost):
+        first = f"{name}Without {called(int(lost[0]))} there is no two-way effect at all."
+    else:
+        most = int(np.abs(found.change).argmax())
+        about = "about " if counts or not _exact(fitted) else ""
+        turned = int((np.sign(effect.value + found.change) != np.sign(effect.value)).sum())
+        sign = {0: "no other sign comes of leaving any one out", 1: "leaving out one cluster turns its sign"}
+        first = (
+            f"{name}The two-way effect of {shown(effect.value)} would be"
+            f" {about}{shown(effect.value + found.change[most])}"
+            f" without {called(most)}, which moves it most;"
+            f" {sign.get(turned, f'leaving out one of {turned} clusters turns its sign')}."
+        )
+    heaviest, total = int(found.share.argmax()), len(found.share)
+    return (
+        f"{first} {called(heaviest)[0].upper()}{called(heaviest)[1:]} has {100 * found.share[heaviest]:.0f} % of the"
+        f" variation that the effect is read from, and the {total} clusters are worth"
+        f" {effective_clusters(found.share):.1f} equal ones."
+    )
