@@ -112,10 +112,15 @@ def _passed_on(study: Study) -> list[str]:
     return list(dict.fromkeys([*own, *named, *study.moderators, *study.instruments]))
 
 
-def negative_controls(study: Study) -> tuple[str, ...]:
-    """Outcomes of the family `negative_control` that no other part of the study brings into the panel."""
+def family_outcomes(study: Study) -> dict[str, str]:
+    """Outcomes of families that no other part of the study brings into the panel, and what they are, for errors."""
     others = {study.outcome.column, *_passed_on(study)}
-    return tuple(name for name in study.families.get(NEGATIVE_CONTROL, ()) if name not in others)
+    return {
+        column: "negative control" if family == NEGATIVE_CONTROL else f"outcome of the family {family}"
+        for family, columns in study.families.items()
+        for column in columns
+        if column not in others
+    }
 
 
 def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line: int | None = None) -> Panel:
@@ -136,8 +141,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
     -------
     Panel
         Sorted by unit and period, with outcome, exposure, weight, cluster, treatments, covariates (those of
-        `study.baseline` by their value before treatment), moderators, instruments and the columns that options named
-        `..._column` ask for.
+        `study.baseline` by their value before treatment), moderators, instruments, the columns that options named
+        `..._column` ask for, and outcomes of families, NaN where they are not measured.
 
     Raises
     ------
@@ -174,8 +179,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
     start: dict[str, int] = {}
     for treatment in study.treatments:
         start.update(_add_treatment(frame, rows, treatment, Axis(span, monthly), unit_labels))
-    for name in negative_controls(study):
-        frame[name] = rows.numbers(name, "negative control", gaps=True)
+    for name, role in family_outcomes(study).items():
+        frame[name] = rows.numbers(name, role, gaps=True)
     odd = _oddities(study, frame, rows, start, periods.labels(span, monthly))
     frame = frame.sort_values(["unit", "period"], ignore_index=True)
     return Panel(
@@ -216,8 +221,7 @@ def _window(study: Study, time: np.ndarray, monthly: bool) -> np.ndarray:
 
 def _complete(study: Study, table: pd.DataFrame) -> dict[str, np.ndarray]:
     """With `missing: drop`, the rows without a value, by column; otherwise nothing, and `_numbers` refuses them."""
-    others = {name: columns for name, columns in study.families.items() if name != NEGATIVE_CONTROL}
-    study = replace(study, families=others)
+    study = replace(study, families={})  # their gaps stay: each is looked at where it is measured
     if study.missing == "refuse":
         return {}
     cohorts = {t.first_treated for t in study.treatments if isinstance(t.first_treated, str)}

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from balanza.checks._twoway import Design
+from balanza.contract import CheckSpec, Study
 from balanza.errors import Unsupported
-from balanza.kernels import poisson, within
+from balanza.estimators import _guard
+from balanza.kernels import poisson, wild_bootstrap, within
+from balanza.kernels.wild_bootstrap import Scores, Signs
 
 
 def fit(
@@ -71,3 +74,23 @@ def restricted(design: Design, tested: np.ndarray, effects: np.ndarray) -> tuple
         weight = design.weight * np.exp(fixed)
         return fit(design.outcome, weight, free, design.baseline, True, design.where)
     return fit(design.outcome - fixed, design.weight, free, design.baseline, False, design.where)
+
+
+def signs(spec: CheckSpec, study: Study, n_clusters: int, rng: np.random.Generator) -> Signs:
+    """As many draws of signs as the option `draws` says; ten times those of the run and nine where it is left out.
+
+    Raises
+    ------
+    Unsupported
+        If `draws` is not a whole number from 99 on.
+    """
+    chosen = dict(_guard.options(spec, study))
+    if chosen["draws"] is None:
+        chosen["draws"] = 10 * study.draws + 9
+    return wild_bootstrap.signs(n_clusters, _guard.whole(spec, chosen, "draws", 99), rng)
+
+
+def scores(design: Design, tested: np.ndarray, effects: np.ndarray) -> Scores:
+    """A fit under the null, summed to clusters; parameters and errors as `restricted`."""
+    residual, mass = restricted(design, tested, effects)
+    return wild_bootstrap.collect(residual, mass, design.regressors, tested, design.cluster, design.baseline)

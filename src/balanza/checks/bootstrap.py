@@ -15,7 +15,7 @@ import numpy as np
 from balanza.checks import _null, _twoway
 from balanza.checks._twoway import Design, Effect
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study, Treatment
-from balanza.estimators import _guard, _summary
+from balanza.estimators import _summary
 from balanza.kernels import inversion, wild_bootstrap
 from balanza.kernels.wild_bootstrap import Signs
 
@@ -91,14 +91,14 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     import pandas as pd
 
     design = _twoway.read(SPEC, study, panel)
-    flips = _signs(study, int(design.cluster.max()) + 1, rng)
+    flips = _null.signs(SPEC, study, int(design.cluster.max()) + 1, rng)
     _, effects = _twoway.fit(design)
     rows = [
         _row(design, index, item, effects[index], flips, study.level) for index, item in enumerate(study.treatments)
     ]
     if len(rows) > 1:
         tested = np.arange(len(rows))
-        scores = _scores(design, tested, np.zeros(len(rows)))
+        scores = _null.scores(design, tested, np.zeros(len(rows)))
         joint = inversion.p_value(wild_bootstrap.wald(*wild_bootstrap.draw(scores, flips)))
         rows.append({"treatment": "all together", "p_value": float(joint)})
     table = pd.DataFrame(rows)
@@ -117,18 +117,6 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     return CheckResult(SPEC.name, all(verdicts) if verdicts else None, sentence, values, table)
 
 
-def _signs(study: Study, n_clusters: int, rng: np.random.Generator) -> Signs:
-    chosen = dict(_guard.options(SPEC, study))
-    if chosen["draws"] is None:
-        chosen["draws"] = 10 * study.draws + 9
-    return wild_bootstrap.signs(n_clusters, _guard.whole(SPEC, chosen, "draws", 99), rng)
-
-
-def _scores(design: Design, tested: np.ndarray, effects: np.ndarray) -> wild_bootstrap.Scores:
-    residual, mass = _null.restricted(design, tested, effects)
-    return wild_bootstrap.collect(residual, mass, design.regressors, tested, design.cluster, design.baseline)
-
-
 def _row(
     design: Design, index: int, treatment: Treatment, effect: Effect, flips: Signs, level: float
 ) -> dict[str, Any]:
@@ -136,10 +124,10 @@ def _row(
     tested = np.array([index])
 
     def evaluate(tau: float) -> tuple[np.ndarray, np.ndarray]:
-        sums, variances = wild_bootstrap.draw(_scores(design, tested, np.array([tau])), flips)
+        sums, variances = wild_bootstrap.draw(_null.scores(design, tested, np.array([tau])), flips)
         return sums[:, 0], variances[:, 0, 0]
 
-    information = float(_scores(design, tested, np.zeros(1)).information[0, 0])
+    information = float(_null.scores(design, tested, np.zeros(1)).information[0, 0])
     found = inversion.invert(evaluate, information, level)
     low, high = _summary.interval(effect.value, effect.error, level, effect.freedom)
     asymptotic = _summary.p_value(effect.value, effect.error, effect.freedom)

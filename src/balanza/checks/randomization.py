@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from balanza.checks import _null
-from balanza.checks._strata import Strata, strata
-from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study, Treatment
+from balanza.checks._reassign import Strata, known_paths, strata
+from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _covariates, _guard
 from balanza.kernels import inversion, permutation
@@ -112,7 +112,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 
     if panel.n_clusters < 5:
         raise Unsupported(f"needs five clusters or more, not {panel.n_clusters}", where=SPEC.name)
-    paths = {treatment.name: _paths(treatment, panel) for treatment in study.treatments}
+    paths = {treatment.name: known_paths(treatment, panel, SPEC.name) for treatment in study.treatments}
     wanted = _guard.options(SPEC, study)["strata"]
     within = strata(study, panel, paths, wanted, SPEC.name)
     data = _rows(study, panel)
@@ -197,45 +197,6 @@ def _kept(study: Study, rows: list[dict[str, Any]]) -> str:
     ]
     kind = "An effect in proportion, the same for all," if counts else "An effect the same for all"
     return f"{kind} is not refused at the {100 * (1 - study.level):.0f} % level from {'; '.join(parts)}."
-
-
-def _paths(treatment: Treatment, panel: Panel) -> np.ndarray:
-    """The treatment of each cluster in all periods, shape (n_clusters, n_periods).
-
-    Raises
-    ------
-    Unsupported
-        If units of a cluster differ, or a path is not known where its cluster has no rows.
-    """
-    by_unit = _unit_paths(treatment, panel)
-    low = np.full((panel.n_clusters, panel.n_periods), np.nan)
-    high, cluster = low.copy(), panel.by_unit("cluster")
-    np.fmin.at(low, cluster, by_unit)
-    np.fmax.at(high, cluster, by_unit)
-    if np.nanmax(high - low) > 1e-9 * max(1.0, np.nanmax(np.abs(high))):
-        raise Unsupported(
-            f"{treatment.name} differs within a cluster", where=SPEC.name, cure="Cluster where it is assigned"
-        )
-    if np.isnan(low).any():
-        raise Unsupported(
-            f"{treatment.name} is not known where a cluster lacks rows, so that its path cannot be handed on",
-            where=SPEC.name,
-            cure="Fill the rows, or choose a window in which each cluster has a row in each period",
-        )
-    return low
-
-
-def _unit_paths(treatment: Treatment, panel: Panel) -> np.ndarray:
-    """The treatment as units x periods: in all periods where it follows from its start, else NaN without a row."""
-    period = np.arange(panel.n_periods)
-    if treatment.kind == "binary":
-        cohort = panel.by_unit(f"g_{treatment.name}")[:, None]
-        return np.asarray((cohort >= 0) & (period >= cohort), float)
-    values = panel.matrix(f"d_{treatment.name}")
-    start = panel.start.get(treatment.name)
-    if start is None or treatment.dose != "mean_post":
-        return values
-    return np.asarray(np.nanmean(values[:, start:], axis=1)[:, None] * (period >= start))
 
 
 def _rows(study: Study, panel: Panel) -> _Rows:

@@ -44,16 +44,18 @@ class Signs:
 
     packed : uint8, shape (n_draws, n_bytes)
     exhaustive : whether these are all that there are
+    only : the clusters that a fit has, where it lacks some
     """
 
     packed: np.ndarray
     n_clusters: int
     exhaustive: bool
+    only: np.ndarray | None = None
 
     def batch(self, start: int, stop: int) -> np.ndarray:
-        """Some draws as +1 and -1, shape (stop - start, n_clusters)."""
+        """Some draws as +1 and -1, shape (stop - start, n_clusters), or with those clusters that are left."""
         bits = np.unpackbits(self.packed[start:stop], axis=1, count=self.n_clusters)
-        return np.asarray(1.0 - 2.0 * bits)
+        return np.asarray(1.0 - 2.0 * (bits if self.only is None else bits[:, self.only]))
 
 
 def signs(n_clusters: int, draws: int, rng: np.random.Generator) -> Signs:

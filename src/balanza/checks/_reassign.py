@@ -1,4 +1,4 @@
-"""Clusters of like outcome before the treatment, among which reassignments stay."""
+"""What reassignments over clusters need: paths to hand on, and clusters of like outcome among which they stay."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balanza.contract import Panel, Study
+from balanza.contract import Panel, Study, Treatment
 from balanza.errors import Unsupported
 from balanza.kernels import permutation
 
@@ -23,6 +23,51 @@ class Strata:
     codes: np.ndarray
     count: int
     when: str
+
+
+def known_paths(treatment: Treatment, panel: Panel, where: str) -> np.ndarray:
+    """The treatment of each cluster in all periods, shape (n_clusters, n_periods).
+
+    Parameters
+    ----------
+    treatment, panel : as in the contract
+    where : str
+        The check's name, for errors.
+
+    Raises
+    ------
+    Unsupported
+        If units of a cluster differ, or a path is not known where its cluster has no rows.
+    """
+    by_unit = _unit_paths(treatment, panel)
+    low = np.full((panel.n_clusters, panel.n_periods), np.nan)
+    high, cluster = low.copy(), panel.by_unit("cluster")
+    np.fmin.at(low, cluster, by_unit)
+    np.fmax.at(high, cluster, by_unit)
+    if np.nanmax(high - low) > 1e-9 * max(1.0, np.nanmax(np.abs(high))):
+        raise Unsupported(
+            f"{treatment.name} differs within a cluster", where=where, cure="Cluster where it is assigned"
+        )
+    if np.isnan(low).any():
+        raise Unsupported(
+            f"{treatment.name} is not known where a cluster lacks rows, so that its path cannot be handed on",
+            where=where,
+            cure="Fill the rows, or choose a window in which each cluster has a row in each period",
+        )
+    return low
+
+
+def _unit_paths(treatment: Treatment, panel: Panel) -> np.ndarray:
+    """The treatment as units x periods: in all periods where it follows from its start, else NaN without a row."""
+    period = np.arange(panel.n_periods)
+    if treatment.kind == "binary":
+        cohort = panel.by_unit(f"g_{treatment.name}")[:, None]
+        return np.asarray((cohort >= 0) & (period >= cohort), float)
+    values = panel.matrix(f"d_{treatment.name}")
+    start = panel.start.get(treatment.name)
+    if start is None or treatment.dose != "mean_post":
+        return values
+    return np.asarray(np.nanmean(values[:, start:], axis=1)[:, None] * (period >= start))
 
 
 def strata(study: Study, panel: Panel, paths: Mapping[str, np.ndarray], wanted: object, where: str) -> Strata:
