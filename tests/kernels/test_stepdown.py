@@ -14,7 +14,7 @@ def naive(statistics: np.ndarray) -> list[float]:
         place = max(left, key=lambda k: abs(statistics[k, 0]))
         hits = 0
         for b in range(statistics.shape[1]):
-            hits += max(abs(statistics[k, b]) for k in left) >= abs(statistics[place, 0])
+            hits += max(abs(statistics[k, b]) for k in left) >= abs(statistics[place, 0]) * (1 - 1e-9)
         last = max(last, hits / statistics.shape[1])
         out[place] = last
         left.remove(place)

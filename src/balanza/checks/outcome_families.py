@@ -44,8 +44,8 @@ the same paths to the same clusters, for all outcomes, and $b = 0$ is the observ
 the order $|t_{(1)0}| \geq |t_{(2)0}| \geq \dots$
 
 ```math
-p_{(j)} = \max_{i \leq j} \frac{1}{1 + B} \sum_{b=0}^{B} \mathbf{1}\left\{\max_{k \geq i} |t_{(k)b}| \geq
-|t_{(i)0}|\right\}
+p_{(j)} = \max_{i \leq j} \frac{1}{1 + B} \sum_{b=0}^{B} \mathbf{1}\left\{\max_{k \geq i} |t_{(k)b}|
+\geq |t_{(i)0}|\right\}
 ```
 
 The smallest of these is the p value of the family. The $m$ families (of all treatments), ordered by it, have
