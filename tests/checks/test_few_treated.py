@@ -39,6 +39,14 @@ def test_cohorts_clusters_and_units_are_counted_by_hand() -> None:
     assert "but 1 cohort of 2 clusters or fewer: for effects on this one read `conley_taber`" in found.sentence
 
 
+def test_a_cluster_of_two_cohorts_counts_once_in_all() -> None:
+    first = np.array([4, 7] * 5 + [4, 4] + [-1] * 12)  # six clusters of two units, five of them in both cohorts
+    found = run(*staggered(list(first), np.repeat(np.arange(12), 2)))
+    assert found.table["clusters"].tolist() == [6, 5]
+    assert found.values["n_treated_clusters"] == [6]
+    assert "6 clusters of 12 (cluster), with 12 units, get the treatment in 2 cohorts" in found.sentence
+
+
 def test_weights_of_one_cohort_in_a_balanced_panel_follow_from_its_share() -> None:
     # Net of unit and period effects a treated unit varies as 1 - q, an untreated one as q, q the share treated: with 6
     # of 30 treated these have 6 x .8^2 of 6 x .8^2 + 24 x .2^2, that is .8.
@@ -48,7 +56,7 @@ def test_weights_of_one_cohort_in_a_balanced_panel_follow_from_its_share() -> No
     worth = 1 / (6 * (0.8 / 6) ** 2 + 24 * (0.2 / 24) ** 2)
     assert found.values["effective_clusters"] == [pytest.approx(worth)]
     enough = run(*staggered([6] * 12 + [-1] * 18))
-    assert enough.sentence.endswith("None of the cases in which clustered standard errors are known to fail outright.")
+    assert enough.sentence.endswith("No case in which clustered standard errors are known to fail outright is at hand.")
 
 
 @pytest.mark.parametrize("family", ["gaussian", "poisson"])
@@ -68,7 +76,7 @@ def test_a_dose_that_hangs_on_one_cluster_fails() -> None:
     found = run(study, dataclasses.replace(panel, frame=panel.frame.assign(d_guard=single)))
     assert found.passed is False
     assert "hangs on a single cluster" in found.sentence
-    assert "1 cluster of 30 (cluster), with 1 unit, gets a dose above zero;" in found.sentence
+    assert "1 cluster of 30 (cluster), with 1 unit, gets a dose;" in found.sentence
 
 
 def test_a_dose_that_all_get_passes_with_its_weights() -> None:

@@ -77,14 +77,14 @@ def test_the_weights_are_shares_of_the_variation_of_the_dose() -> None:
     assert rows.loc["cluster 11", "weight"] == pytest.approx(by_cluster[11])
     assert rows.loc["unit 023", "weight"] == pytest.approx(share[23])
     assert found.values["effective_clusters"] == [pytest.approx(1 / (by_cluster**2).sum())]
-    assert f"Cluster cluster 11 has {100 * by_cluster[11]:.0f} % of the variation" in found.sentence
+    assert f"The heaviest, cluster cluster 11, has {100 * by_cluster[11]:.0f} % of the variation" in found.sentence
     assert found.figure["kind"].value_counts().to_dict() == {"cluster": 10, "unit": 10}
 
 
 def test_signs_that_turn_are_counted() -> None:
     # All clusters but the heaviest lose by their dose; it alone makes the effect a gain.
     study, panel = build()
-    assert "no other sign comes of leaving any one out." in run(study, panel).sentence
+    assert "no cluster turns its sign by being left out." in run(study, panel).sentence
     loss = 0.5 * panel.frame["d_guard"].where(panel.frame["cluster"] < 11, 0.0)
     turned = dataclasses.replace(panel, frame=panel.frame.assign(outcome=panel.frame["outcome"] - loss))
     values = np.array([fitted(study, turned, panel.frame["cluster"] != code) for code in range(CLUSTERS)])

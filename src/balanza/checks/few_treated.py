@@ -31,7 +31,8 @@ h_c = \frac{\sum_{it \in c} w_{it} \tilde D_{it}^2}{\sum_{it} w_{it} \tilde D_{i
     edge_cases=(
         "Fails where a treatment that is on or off changes in fewer than five clusters, or the effect of one hangs on"
         " a single cluster, so that it has no jackknife (looked at up to 100 clusters)",
-        "A dose has one row, of the clusters in which it is ever above zero",
+        "A dose has one row, of the clusters in which it is ever other than zero",
+        "A cluster whose units start at different times counts in each of their cohorts, and once in the sum",
         "Cohorts treated before the first period or after the last one are not counted",
         "Cohorts of two clusters or fewer are said, and do not fail: their own effects have errors that are too small",
         "Where the weights are worth fewer than ten equal clusters (see `weights`), `bootstrap` is to be read beside",
@@ -73,22 +74,23 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     effects = _twoway.effects(_twoway.moments(design, linear))
     units, _ = _twoway.told(whole)
     rows: list[dict[str, Any]] = []
+    treated: list[int] = []
     texts, void, worth = [], [], []
     for index, treatment in enumerate(study.treatments):
         share = np.zeros(panel.n_units)
         share[units] = influence(linear.response, linear.mass, design.regressors, index, design.baseline).share
-        own = _cohorts(panel, whole.cluster, whole.treatments[index], treatment, share)
+        members = _members(panel, whole.treatments[index], treatment)
+        own = [_row(treatment, label, one, members, whole.cluster, share) for label, one in members.items()]
         by_cluster = np.bincount(whole.cluster, share)
-        texts.append(_text(study, panel, treatment, own, by_cluster))
+        treated.append(len(np.unique(whole.cluster[np.logical_or.reduce(list(members.values()))])))
+        texts.append(_text(study, panel, treatment, own, treated[-1], by_cluster))
         worth.append(effective_clusters(by_cluster))
         reason = _twoway.void_error(design, index, treatment, effects[index])
         void += [reason] if reason else []
         rows += own
     values = {
         "n_clusters": panel.n_clusters,
-        "n_treated_clusters": [
-            sum(row["clusters"] for row in rows if row["treatment"] == name) for name in design.names
-        ],
+        "n_treated_clusters": treated,
         "effective_clusters": worth,
         "failed": void,
     }
@@ -96,36 +98,45 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     return CheckResult(SPEC.name, not void, sentence, values, pd.DataFrame(rows))
 
 
-def _cohorts(
-    panel: Panel, cluster: np.ndarray, values: np.ndarray, treatment: Treatment, share: np.ndarray
-) -> list[dict[str, Any]]:
-    """A row for each cohort that starts within the panel, or one for all units that are ever treated."""
-    if treatment.kind == "binary":
-        first = panel.by_unit(f"g_{treatment.name}")
-        members = {
-            str(panel.period_labels[code]): first == code for code in np.unique(first) if 0 < code < panel.n_periods
-        }
-    else:
-        members = {"all": (np.nan_to_num(values) != 0).any(axis=1)}
-    treated = sum(int(own.sum()) for own in members.values())
-    return [
-        {
-            "treatment": treatment.name,
-            "cohort": label,
-            "clusters": len(np.unique(cluster[own])),
-            "units": int(own.sum()),
-            "share_of_treated": float(own.sum() / treated),
-            "weight": float(share[own].sum()),
-        }
-        for label, own in members.items()
-    ]
+def _members(panel: Panel, values: np.ndarray, treatment: Treatment) -> dict[str, np.ndarray]:
+    """Which units are in each cohort that starts within the panel, or which are ever treated, by label."""
+    if treatment.kind != "binary":
+        return {"all": (np.nan_to_num(values) != 0).any(axis=1)}
+    first = panel.by_unit(f"g_{treatment.name}")
+    inside = [code for code in np.unique(first) if 0 < code < panel.n_periods]
+    return {str(panel.period_labels[code]): first == code for code in inside}
 
 
-def _text(study: Study, panel: Panel, treatment: Treatment, rows: list[dict[str, Any]], by_cluster: np.ndarray) -> str:
+def _row(
+    treatment: Treatment,
+    label: str,
+    own: np.ndarray,
+    members: Mapping[str, np.ndarray],
+    cluster: np.ndarray,
+    share: np.ndarray,
+) -> dict[str, Any]:
+    return {
+        "treatment": treatment.name,
+        "cohort": label,
+        "clusters": len(np.unique(cluster[own])),
+        "units": int(own.sum()),
+        "share_of_treated": float(own.sum() / sum(one.sum() for one in members.values())),
+        "weight": float(share[own].sum()),
+    }
+
+
+def _text(
+    study: Study,
+    panel: Panel,
+    treatment: Treatment,
+    rows: list[dict[str, Any]],
+    clusters: int,
+    by_cluster: np.ndarray,
+) -> str:
     name = f"{treatment.name}: " if len(study.treatments) > 1 else ""
     heaviest = f"{study.cluster} {panel.cluster_labels[by_cluster.argmax()]}"
-    what = "a dose above zero" if treatment.kind == "dose" else "the treatment"
-    clusters, units = (sum(row[key] for row in rows) for key in ("clusters", "units"))
+    what = "a dose" if treatment.kind == "dose" else "the treatment"
+    units = sum(row["units"] for row in rows)
     text = (
         f"{name}{_count(clusters, 'cluster')} of {panel.n_clusters} ({study.cluster}), with {_count(units, 'unit')},"
         f" {'get' if clusters != 1 else 'gets'} {what}"
@@ -145,7 +156,7 @@ def _text(study: Study, panel: Panel, treatment: Treatment, rows: list[dict[str,
 def _verdict(rows: list[dict[str, Any]], void: list[str], worth: float) -> str:
     if void:
         return f" Clustered standard errors are known to fail here: {'; '.join(void)}."
-    text = " None of the cases in which clustered standard errors are known to fail outright"
+    text = " No case in which clustered standard errors are known to fail outright is at hand"
     small = [row for row in rows if row["cohort"] != "all" and row["clusters"] <= _guard.FEW_CLUSTERS]
     if small:
         text += (

@@ -168,7 +168,7 @@ def _text(study: Study, fitted: _Fit, found: Influence, effect: Effect, name: st
         most = int(np.abs(found.change).argmax())
         about = "about " if counts or not _exact(fitted) else ""
         turned = int((np.sign(effect.value + found.change) != np.sign(effect.value)).sum())
-        sign = {0: "no other sign comes of leaving any one out", 1: "leaving out one cluster turns its sign"}
+        sign = {0: "no cluster turns its sign by being left out", 1: "leaving out one cluster turns its sign"}
         first = (
             f"{name}The two-way effect of {shown(effect.value)} would be"
             f" {about}{shown(effect.value + found.change[most])}"
@@ -177,7 +177,7 @@ def _text(study: Study, fitted: _Fit, found: Influence, effect: Effect, name: st
         )
     heaviest, total = int(found.share.argmax()), len(found.share)
     return (
-        f"{first} {called(heaviest)[0].upper()}{called(heaviest)[1:]} has {100 * found.share[heaviest]:.0f} % of the"
+        f"{first} The heaviest, {called(heaviest)}, has {100 * found.share[heaviest]:.0f} % of the"
         f" variation that the effect is read from, and the {total} clusters are worth"
         f" {effective_clusters(found.share):.1f} equal ones."
     )
