@@ -79,7 +79,7 @@ def test_an_effect_that_stands_passes() -> None:
 def test_a_finding_that_its_family_takes_away_fails() -> None:
     # Worlds without effect in which the study's own outcome is striking by chance, among four in its family.
     judged = []
-    for seed in range(120):
+    for seed in range(50):
         study, panel = world(seed, family="gaussian")
         study = dataclasses.replace(study, families={"all": LETHAL + OTHER})
         found = run(study, panel)

@@ -39,8 +39,8 @@ def kernel(given: Data, counts: bool, tested: list[int], tau: list[float]) -> Sc
     fixed = np.tensordot(tau, x[tested], axes=1)
     free = np.delete(x, tested, axis=0)
     asked = (outcome, weight * np.exp(fixed)) if counts else (outcome - fixed, weight)
-    residual, mass = _null.fit(*asked, free, z, counts, "test")
-    return collect(residual, mass, x, np.array(tested), CLUSTER, z)
+    null = _null.fit(*asked, free, z, counts, "test")
+    return collect(null.residual, null.mass, x, np.array(tested), CLUSTER, z)
 
 
 def naive(given: Data, counts: bool, tested: list[int], tau: list[float], sign: np.ndarray) -> np.ndarray:
@@ -99,8 +99,8 @@ def test_the_first_draw_is_the_observed_one_and_the_others_are_even() -> None:
 def test_many_clusters_are_summed_in_another_order_with_the_same_result() -> None:
     # More clusters than terms: 14 clusters of one unit, one regressor and five periods without a baseline.
     outcome, weight, x, _ = data(counts=False)
-    residual, mass = _null.fit(outcome, weight, x[:0], np.empty((UNITS, 0)), False, "test")
-    scores = collect(residual, mass, x[:1], np.array([0]), np.arange(UNITS))
+    null = _null.fit(outcome, weight, x[:0], np.empty((UNITS, 0)), False, "test")
+    scores = collect(null.residual, null.mass, x[:1], np.array([0]), np.arange(UNITS))
     assert scores.residual.shape[0] > scores.residual.shape[1]
     flips = signs(UNITS, 50, np.random.default_rng(2))
     sums, variances = draw(scores, flips)

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from balanza.checks._twoway import Design
+from balanza.checks import _twoway
+from balanza.checks._twoway import Design, Effect
 from balanza.contract import CheckSpec, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _guard
 from balanza.kernels import poisson, wild_bootstrap, within
+from balanza.kernels.cluster_moments import SANDWICH
+from balanza.kernels.jackknife import leaves_out
 from balanza.kernels.wild_bootstrap import Scores, Signs
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A two-way fit, shape (n_units, n_periods), 0 where there is no row.
+
+    residual : for least squares times the weights
+    mass : the weights; for counts the fit itself
+    coefficients : shape (n_regressors,)
+    """
+
+    residual: np.ndarray
+    mass: np.ndarray
+    coefficients: np.ndarray
 
 
 def fit(
     outcome: np.ndarray, weight: np.ndarray, regressors: np.ndarray, baseline: np.ndarray, counts: bool, where: str
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Fit:
     """Residuals of a two-way fit, and the weights of its scores.
 
     Parameters
@@ -29,11 +48,6 @@ def fit(
     where : str
         The check's name, for errors.
 
-    Returns
-    -------
-    ndarray, ndarray, shape (n_units, n_periods)
-        0 where there is no row. Least squares: residuals times weights, and weights. Counts: residuals, and the fit.
-
     Raises
     ------
     Unsupported
@@ -42,22 +56,22 @@ def fit(
     seen = ~np.isnan(outcome)
     try:
         if counts:
-            fitted = poisson.fit(outcome, weight, regressors, baseline).fitted
-            return np.where(seen, outcome - fitted, 0.0), fitted
+            count = poisson.fit(outcome, weight, regressors, baseline)
+            return Fit(np.where(seen, outcome - count.fitted, 0.0), count.fitted, count.coefficients)
         mass = np.where(seen, weight, 0.0)
         found = within.fit(outcome, weight, regressors, baseline)
     except within.Degenerate as problem:
         raise Unsupported(
-            f"the fit without the treatment has no solution: a coefficient is {problem.reason}",
+            f"the two-way fit has no solution: a coefficient is {problem.reason}",
             where=where,
             cure="Remove a covariate that repeats others or hardly varies",
         ) from None
     left = outcome - np.einsum("k,kit->it", found.coefficients, np.where(seen, regressors, 0.0))
-    return mass * within.within(left[None], mass, baseline)[0], mass
+    return Fit(mass * within.within(left[None], mass, baseline)[0], mass, found.coefficients)
 
 
-def restricted(design: Design, tested: np.ndarray, effects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The fit of a design with some coefficients fixed; parts and errors as `fit`.
+def restricted(design: Design, tested: np.ndarray, effects: np.ndarray) -> Fit:
+    """The fit of a design with some coefficients fixed; errors as `fit`.
 
     Parameters
     ----------
@@ -92,5 +106,32 @@ def signs(spec: CheckSpec, study: Study, n_clusters: int, rng: np.random.Generat
 
 def scores(design: Design, tested: np.ndarray, effects: np.ndarray) -> Scores:
     """A fit under the null, summed to clusters; parameters and errors as `restricted`."""
-    residual, mass = restricted(design, tested, effects)
-    return wild_bootstrap.collect(residual, mass, design.regressors, tested, design.cluster, design.baseline)
+    return _collect(design, restricted(design, tested, effects), tested)
+
+
+def unrestricted(design: Design) -> list[Effect]:
+    """The effects that `_twoway.fit` gives, with more than a hundred clusters in memory linear in these.
+
+    Raises
+    ------
+    Unsupported
+        If the fit does not exist.
+    """
+    n_clusters = int(design.cluster.max()) + 1
+    if leaves_out(n_clusters):
+        return _twoway.fit(design)[1]
+    regressors = design.regressors
+    found = fit(design.outcome, design.weight, regressors, design.baseline, design.counts, design.where)
+    sums = _collect(design, found, np.arange(len(regressors)))
+    influence = sums.own @ np.linalg.inv(sums.information)
+    errors = np.sqrt(n_clusters / (n_clusters - 1) * (influence**2).sum(axis=0))
+    return [
+        Effect(float(value), float(error), n_clusters - 1, SANDWICH)
+        for value, error in zip(found.coefficients, errors, strict=True)
+    ]
+
+
+def _collect(design: Design, found: Fit, tested: np.ndarray) -> Scores:
+    return wild_bootstrap.collect(
+        found.residual, found.mass, design.regressors, tested, design.cluster, design.baseline
+    )

@@ -92,7 +92,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 
     design = _twoway.read(SPEC, study, panel)
     flips = _null.signs(SPEC, study, int(design.cluster.max()) + 1, rng)
-    _, effects = _twoway.fit(design)
+    effects = _null.unrestricted(design)
     rows = [
         _row(design, index, item, effects[index], flips, study.level) for index, item in enumerate(study.treatments)
     ]

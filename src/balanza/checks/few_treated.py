@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from balanza.checks import _twoway
+from balanza.checks import _null, _twoway
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study, Treatment
 from balanza.estimators import _guard
 from balanza.kernels.influence import effective_clusters, influence
@@ -70,8 +70,8 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 
     whole = _twoway.whole(SPEC, study, panel)
     design = _twoway.trimmed(whole)
+    effects = _null.unrestricted(design)
     linear = _twoway.linearise(design, design.regressors)
-    effects = _twoway.effects(_twoway.moments(design, linear))
     units, _ = _twoway.told(whole)
     rows: list[dict[str, Any]] = []
     treated: list[int] = []

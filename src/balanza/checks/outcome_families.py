@@ -129,7 +129,7 @@ class _Draws:
         self.study, self.panel, self.whole, self.flips = study, panel, whole, flips
         by = _guard.options(SPEC, study, by=("auto", "bootstrap", "randomization"))["by"]
         own = _twoway.trimmed(whole)
-        _, effects = _twoway.fit(own)
+        effects = _null.unrestricted(own)
         few = [
             _twoway.void_error(own, place, item, effects[place]) is not None
             for place, item in enumerate(study.treatments)
@@ -143,10 +143,10 @@ class _Draws:
     def reassign(self, own: Design, index: int, units: np.ndarray, periods: np.ndarray) -> np.ndarray:
         """Statistics of the treatment handed to other clusters, shape (1 + n_draws,)."""
         others = np.delete(own.regressors, index, axis=0)
-        residual, mass = _null.fit(own.outcome, own.weight, others, own.baseline, own.counts, own.where)
+        null = _null.fit(own.outcome, own.weight, others, own.baseline, own.counts, own.where)
         path = self.paths[own.names[index]][:, periods]
         cluster = self.whole.cluster[units]
-        return permutation.score_statistics(residual, mass, path, self.orders, others, cluster, own.baseline)
+        return permutation.score_statistics(null.residual, null.mass, path, self.orders, others, cluster, own.baseline)
 
     def bootstrap(self, own: Design, index: int, units: np.ndarray) -> np.ndarray:
         """Statistics with the clusters' signs turned, shape (n_draws,)."""
@@ -163,7 +163,7 @@ def _outcome(draws: _Draws, column: str, index: int) -> dict[str, Any]:
     units, periods = _twoway.told(design)
     try:
         own = _twoway.trimmed(design)
-        _, effects = _twoway.fit(own)
+        effects = _null.unrestricted(own)
         if draws.reassigned[index]:
             return {
                 "estimate": effects[index].value,

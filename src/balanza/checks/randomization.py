@@ -231,8 +231,8 @@ def _test(
 
     def scores(*outcomes: np.ndarray) -> permutation.Scores:
         fits = [_null.fit(one, data.weights, regressors, data.baseline, counts, SPEC.name) for one in outcomes]
-        residual = np.stack([one for one, _ in fits])
-        return permutation.draw(residual, fits[0][1], path, orders, regressors, data.cluster, data.baseline)
+        residual = np.stack([one.residual for one in fits])
+        return permutation.draw(residual, fits[0].mass, path, orders, regressors, data.cluster, data.baseline)
 
     if counts:
         evaluated: dict[float, permutation.Scores] = {}

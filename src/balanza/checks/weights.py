@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from balanza.checks import _twoway
-from balanza.checks._twoway import Design, Effect, Linearised
+from balanza.checks._twoway import Design, Linearised
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.kernels import cluster_moments
-from balanza.kernels.cluster_moments import Moments
 from balanza.kernels.influence import Influence, effective_clusters, influence
 
 SPEC = CheckSpec(
@@ -61,7 +60,7 @@ LISTED = 10
 class _Fit:
     design: Design
     linear: Linearised
-    moments: Moments
+    left_out: np.ndarray | None
     units: np.ndarray
     clusters: np.ndarray
 
@@ -93,16 +92,16 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     fitted = _fit(study, panel)
     rows: list[dict[str, Any]] = []
     texts, worth = [], []
-    for index, (name, effect) in enumerate(zip(fitted.design.names, _twoway.effects(fitted.moments), strict=False)):
-        clusters = _influence(fitted, index, effect, fitted.design.cluster)
-        own = _listed(name, "cluster", fitted.clusters, clusters, effect)
+    for index, name in enumerate(fitted.design.names):
+        clusters = _influence(fitted, index, fitted.design.cluster)
+        own = _listed(name, "cluster", fitted.clusters, clusters)
         if len(fitted.units) > len(fitted.clusters):
-            own += _listed(name, "unit", fitted.units, _influence(fitted, index, effect, None), effect)
+            own += _listed(name, "unit", fitted.units, _influence(fitted, index, None))
         worth.append(effective_clusters(clusters.share))
-        texts.append(_text(study, fitted, clusters, effect, f"{name}: " if len(study.treatments) > 1 else ""))
+        texts.append(_text(study, fitted, clusters, f"{name}: " if len(study.treatments) > 1 else ""))
         rows += own
     table = pd.DataFrame(rows)
-    values = {"n_clusters": len(fitted.clusters), "effective_clusters": worth, "exact": _exact(fitted)}
+    values = {"n_clusters": len(fitted.clusters), "effective_clusters": worth, "exact": fitted.left_out is not None}
     return CheckResult(SPEC.name, None, " ".join(texts), values, table, table[list(table.columns[:5])])
 
 
@@ -111,30 +110,28 @@ def _fit(study: Study, panel: Panel) -> _Fit:
     design = _twoway.trimmed(whole)
     linear = _twoway.linearise(design, design.regressors)
     units, _ = _twoway.told(whole)
+    n_clusters, left_out = int(design.cluster.max()) + 1, None
+    if n_clusters <= MOST_LEFT_OUT:
+        left_out = cluster_moments.refitted(_twoway.moments(design, linear), 1.0 - np.eye(n_clusters))
     return _Fit(
         design=design,
         linear=linear,
-        moments=_twoway.moments(design, linear),
+        left_out=left_out,
         units=np.asarray(panel.unit_labels)[units],
         clusters=np.asarray(panel.cluster_labels)[np.unique(whole.cluster[units])],
     )
 
 
-def _exact(fitted: _Fit) -> bool:
-    return len(fitted.clusters) <= MOST_LEFT_OUT
-
-
-def _influence(fitted: _Fit, index: int, effect: Effect, cluster: np.ndarray | None) -> Influence:
+def _influence(fitted: _Fit, index: int, cluster: np.ndarray | None) -> Influence:
     """Of clusters, each left out where they are not too many, or of units."""
     design, linear = fitted.design, fitted.linear
     found = influence(linear.response, linear.mass, design.regressors, index, design.baseline, cluster)
-    if cluster is None or not _exact(fitted):
+    if cluster is None or fitted.left_out is None:
         return found
-    left_out = cluster_moments.refitted(fitted.moments, 1.0 - np.eye(len(fitted.clusters)))
-    return Influence(found.coefficient, found.share, left_out[:, index] - effect.value)
+    return Influence(found.coefficient, found.share, fitted.left_out[:, index] - found.coefficient)
 
 
-def _listed(name: str, kind: str, labels: np.ndarray, found: Influence, effect: Effect) -> list[dict[str, Any]]:
+def _listed(name: str, kind: str, labels: np.ndarray, found: Influence) -> list[dict[str, Any]]:
     """The rows of those with most influence; without a figure comes first."""
     size = np.where(np.isnan(found.change), np.inf, np.abs(found.change))
     return [
@@ -144,16 +141,16 @@ def _listed(name: str, kind: str, labels: np.ndarray, found: Influence, effect: 
             "label": str(labels[place]),
             "change": float(found.change[place]),
             "weight": float(found.share[place]),
-            "estimate_without": effect.value + float(found.change[place]),
-            "estimate": effect.value,
+            "estimate_without": found.coefficient + float(found.change[place]),
+            "estimate": found.coefficient,
         }
         for place in np.argsort(-size, kind="stable")[:LISTED]
     ]
 
 
-def _text(study: Study, fitted: _Fit, found: Influence, effect: Effect, name: str) -> str:
+def _text(study: Study, fitted: _Fit, found: Influence, name: str) -> str:
     """One sentence on clusters and one on weights."""
-    counts = fitted.design.counts
+    counts, whole = fitted.design.counts, found.coefficient
 
     def shown(value: float) -> str:
         return f"{100 * np.expm1(value):+.1f} %" if counts else f"{value:.4g}"
@@ -166,12 +163,12 @@ def _text(study: Study, fitted: _Fit, found: Influence, effect: Effect, name: st
         first = f"{name}Without {called(int(lost[0]))} there is no two-way effect at all."
     else:
         most = int(np.abs(found.change).argmax())
-        about = "about " if counts or not _exact(fitted) else ""
-        turned = int((np.sign(effect.value + found.change) != np.sign(effect.value)).sum())
+        about = "about " if counts or fitted.left_out is None else ""
+        turned = int((np.sign(whole + found.change) != np.sign(whole)).sum())
         sign = {0: "no cluster turns its sign by being left out", 1: "leaving out one cluster turns its sign"}
         first = (
-            f"{name}The two-way effect of {shown(effect.value)} would be"
-            f" {about}{shown(effect.value + found.change[most])}"
+            f"{name}The two-way effect of {shown(whole)} would be"
+            f" {about}{shown(whole + found.change[most])}"
             f" without {called(most)}, which moves it most;"
             f" {sign.get(turned, f'leaving out one of {turned} clusters turns its sign')}."
         )
