@@ -94,7 +94,7 @@ def test_a_finding_that_its_family_takes_away_fails() -> None:
 def test_without_a_finding_nothing_is_judged() -> None:
     found = run(*world(seed=3))
     assert found.passed is None
-    assert "none finds an effect at the 5 % level when read alone. The smallest p is that of" in found.sentence
+    assert "none finds an effect at the 5 % level when read alone. The strongest is that of" in found.sentence
 
 
 def test_gaps_and_clusters_without_events_are_left_out_of_that_outcome_only() -> None:

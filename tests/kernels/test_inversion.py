@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from balanza.kernels.inversion import SETTLED, invert, p_value, statistics
+from balanza.kernels.inversion import SETTLED, invert, p_value, shown, statistics
 
 DRAWS = 400
 
@@ -52,3 +52,7 @@ def test_p_counts_the_observed_draw_and_its_mirror() -> None:
     assert p_value(np.array([2.0, -2.0, 1.0, 3.0])) == 0.75
     np.testing.assert_array_equal(p_value(np.array([[2.0, 1.0], [1.0, 2.0]])), [0.5, 1.0])
     np.testing.assert_array_equal(statistics(np.array([2.0, 1.0]), np.array([4.0, 0.0])), [1.0, 0.0])
+
+
+def test_no_p_is_shown_as_nil() -> None:
+    assert [shown(p) for p in (0.0001, 0.001, 0.25)] == ["p < 0.001", "p = 0.001", "p = 0.250"]

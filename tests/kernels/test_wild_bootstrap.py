@@ -1,6 +1,7 @@
 """Bootstraps over clusters against a slow twin: dense dummies, and everything fitted anew for each draw."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,6 +95,15 @@ def test_the_first_draw_is_the_observed_one_and_the_others_are_even() -> None:
     assert drawn.shape == (2001, 19) and (drawn[0] == 1).all() and (np.abs(drawn) == 1).all()
     assert np.abs(drawn[1:].mean(axis=0)).max() < 4 / np.sqrt(2000)
     np.testing.assert_array_equal(flips.batch(7, 9), drawn[7:9])
+    some = replace(flips, only=np.array([2, 17]))
+    np.testing.assert_array_equal(some.batch(7, 9), drawn[7:9][:, [2, 17]])
+
+
+@pytest.mark.parametrize(("clusters", "draws", "listed"), [(7, 128, True), (7, 127, False), (3000, 99, False)])
+def test_signs_are_listed_where_there_are_no_more_than_draws(clusters: int, draws: int, listed: bool) -> None:
+    flips = signs(clusters, draws, np.random.default_rng(0))
+    assert flips.exhaustive is listed and len(flips.packed) == (2**clusters if listed else draws + 1)
+    assert flips.batch(0, 2).shape == (2, clusters)
 
 
 def test_many_clusters_are_summed_in_another_order_with_the_same_result() -> None:

@@ -153,13 +153,13 @@ def _row(
 def _sentence(study: Study, design: Design, rows: list[dict[str, Any]], flips: Signs) -> str:
     draws = len(flips.packed)
     how = (
-        f"With all {draws:,} ways to turn the signs of {flips.n_clusters} clusters' residuals"
+        f"With all {draws:,} ways to turn the signs of {flips.n_clusters:,} clusters' residuals"
         if flips.exhaustive
-        else f"With the signs of {flips.n_clusters} clusters' residuals turned at random {draws - 1:,} times"
+        else f"With the signs of {flips.n_clusters:,} clusters' residuals turned at random {draws - 1:,} times"
     )
     kind = "score" if design.counts else "restricted wild"
     parts = [_part(design, row, study.level, len(study.treatments) > 1) for row in rows if "t_p_value" in row]
-    joint = [f"all together p = {row['p_value']:.3f}" for row in rows if "t_p_value" not in row]
+    joint = [f"all together {inversion.shown(row['p_value'])}" for row in rows if "t_p_value" not in row]
     text = f"{how} ({kind} cluster bootstrap of the two-way fit): {'; '.join(parts + joint)}."
     lost = [row["treatment"] for row in rows if row.get("stands") is False]
     if lost:
@@ -177,8 +177,8 @@ def _part(design: Design, row: dict[str, Any], level: float, named: bool) -> str
 
     name = f"{row['treatment']} " if named else ""
     return (
-        f"{name}p = {row['p_value']:.3f}, {shown(row['low'], row['high'])}"
-        f" (Student's t: p = {row['t_p_value']:.3f}, {shown(row['t_low'], row['t_high'])})"
+        f"{name}{inversion.shown(row['p_value'])}, {shown(row['low'], row['high'])}"
+        f" (Student's t: {inversion.shown(row['t_p_value'])}, {shown(row['t_low'], row['t_high'])})"
     )
 
 

@@ -138,7 +138,7 @@ def _text(
     what = "a dose" if treatment.kind == "dose" else "the treatment"
     units = sum(row["units"] for row in rows)
     text = (
-        f"{name}{_count(clusters, 'cluster')} of {panel.n_clusters} ({study.cluster}), with {_count(units, 'unit')},"
+        f"{name}{_count(clusters, 'cluster')} of {panel.n_clusters:,} ({study.cluster}), with {_count(units, 'unit')},"
         f" {'get' if clusters != 1 else 'gets'} {what}"
     )
     if treatment.kind == "binary":

@@ -245,8 +245,8 @@ def _sentence(study: Study, rows: list[dict[str, Any]]) -> str:
         )
     least = min(counted, key=lambda row: row["p_value"])
     named = f"{least['treatment']} on {least['outcome']}" if len(study.treatments) > 1 else least["outcome"]
-    text = f"{start}. The smallest p is that of {named}: {least['p_value']:.3f} alone, {least['p_adjusted']:.3f} within"
-    text += f" {least['family']}."
+    alone_p, within_p = inversion.shown(least["p_value"]), inversion.shown(least["p_adjusted"])
+    text = f"{start}. The strongest is that of {named}: {alone_p} alone, {within_p} within {least['family']}."
     if any(row["note"] == "randomization" for row in counted):
         text += " P values are those of a random reassignment of the treatment over clusters, which is hypothetical."
     out = list(dict.fromkeys(f"{row['outcome']} ({row['note']})" for row in rows if "p_value" not in row))

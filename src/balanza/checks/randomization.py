@@ -156,14 +156,14 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 
 
 def _sentence(study: Study, panel: Panel, rows: list[dict[str, Any]], within: Strata, silent: int) -> str:
-    parts = [f"{'' if len(rows) == 1 else row['treatment'] + ': '}p = {row['p_value']:.3f}" for row in rows]
+    parts = [f"{'' if len(rows) == 1 else row['treatment'] + ': '}{inversion.shown(row['p_value'])}" for row in rows]
     stratified = ""
     if within.count > 1:
         per = " per head" if study.outcome.exposure else ""
         stratified = f" within {within.count} strata of {study.outcome.column}{per} {within.when}"
-    handed = f"been handed to the {panel.n_clusters} clusters at random{stratified} (which it was not)"
+    handed = f"been handed to the {panel.n_clusters:,} clusters at random{stratified} (which it was not)"
     if all(treatment.kind == "binary" for treatment in study.treatments):
-        handed = f"been handed round the {panel.n_clusters} clusters at random{stratified} (which they were not)"
+        handed = f"been handed round the {panel.n_clusters:,} clusters at random{stratified} (which they were not)"
         what = "the same paths of first treatment"
     else:
         what = "the same treatment"

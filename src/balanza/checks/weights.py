@@ -175,6 +175,6 @@ def _text(study: Study, fitted: _Fit, found: Influence, name: str) -> str:
     heaviest, total = int(found.share.argmax()), len(found.share)
     return (
         f"{first} The heaviest, {called(heaviest)}, has {100 * found.share[heaviest]:.0f} % of the"
-        f" variation that the effect is read from, and the {total} clusters are worth"
+        f" variation that the effect is read from, and the {total:,} clusters are worth"
         f" {effective_clusters(found.share):.1f} equal ones."
     )

@@ -58,6 +58,11 @@ def p_value(statistic: np.ndarray) -> np.ndarray:
     return np.asarray((size >= size[..., :1] * (1 - TIE)).mean(axis=-1))
 
 
+def shown(p: float) -> str:
+    """A p value in words that never says that it is nil."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
 def invert(evaluate: Evaluate, information: float, level: float) -> Inverted:
     """Test no effect, and all others.
 

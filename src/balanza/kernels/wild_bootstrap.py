@@ -67,7 +67,7 @@ def signs(n_clusters: int, draws: int, rng: np.random.Generator) -> Signs:
     rng : Generator
         Not used where all are listed.
     """
-    if 2.0**n_clusters <= draws:
+    if n_clusters <= np.log2(draws):
         codes = np.arange(2**n_clusters)
         bits = (codes[:, None] >> np.arange(n_clusters)) & 1
         return Signs(np.packbits(bits.astype(np.uint8), axis=1), n_clusters, True)
