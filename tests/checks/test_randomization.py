@@ -224,7 +224,7 @@ def test_strata_that_leave_too_few_assignments_are_not_made() -> None:
     assert found.values["n_strata"] in (1, 2) and "different assignments" not in found.sentence
     more = run(make_study([treatment("binary")], draws=999), panel)
     assert more.values["n_strata"] == 1
-    assert "Only 496 different assignments exist" in more.sentence
+    assert "Only 496 different assignments exist, so that p can hardly be less than 0.002." in more.sentence
 
 
 @pytest.mark.parametrize("wanted", [0, 17, 2.0, True, "many"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,6 +17,8 @@ from balanza.kernels import poisson, wild_bootstrap, within
 from balanza.kernels.cluster_moments import SANDWICH
 from balanza.kernels.jackknife import leaves_out
 from balanza.kernels.wild_bootstrap import Scores, Signs
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -54,15 +58,18 @@ def fit(
         If the fit has no solution.
     """
     seen = ~np.isnan(outcome)
+    if not (np.isfinite(outcome[seen]).all() and np.isfinite(weight[seen]).all()):
+        raise Unsupported("the effect is too large to be fitted", where=where)
     try:
         if counts:
             count = poisson.fit(outcome, weight, regressors, baseline)
             return Fit(np.where(seen, outcome - count.fitted, 0.0), count.fitted, count.coefficients)
         mass = np.where(seen, weight, 0.0)
         found = within.fit(outcome, weight, regressors, baseline)
-    except within.Degenerate as problem:
+    except (within.Degenerate, np.linalg.LinAlgError) as problem:
+        reason = f"a coefficient is {problem.reason}" if isinstance(problem, within.Degenerate) else str(problem)
         raise Unsupported(
-            f"the two-way fit has no solution: a coefficient is {problem.reason}",
+            f"the two-way fit has no solution: {reason}",
             where=where,
             cure="Remove a covariate that repeats others or hardly varies",
         ) from None
@@ -85,7 +92,8 @@ def restricted(design: Design, tested: np.ndarray, effects: np.ndarray) -> Fit:
     free = np.delete(regressors, tested, axis=0)
     fixed = np.tensordot(effects, regressors[tested], axes=1)
     if design.counts:
-        weight = design.weight * np.exp(fixed)
+        with np.errstate(over="ignore"):
+            weight = design.weight * np.exp(fixed)
         return fit(design.outcome, weight, free, design.baseline, True, design.where)
     return fit(design.outcome - fixed, design.weight, free, design.baseline, False, design.where)
 
@@ -135,3 +143,19 @@ def _collect(design: Design, found: Fit, tested: np.ndarray) -> Scores:
     return wild_bootstrap.collect(
         found.residual, found.mass, design.regressors, tested, design.cluster, design.baseline
     )
+
+
+def attempted(fitted: Callable[[float], Found], effect: float) -> Found | None:
+    """What a fit with an effect imposed gives, or None where there is none; no effect must have one.
+
+    Raises
+    ------
+    Unsupported
+        If no effect has no fit.
+    """
+    try:
+        return fitted(effect)
+    except Unsupported:
+        if effect == 0:
+            raise
+        return None

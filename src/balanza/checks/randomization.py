@@ -68,7 +68,7 @@ $p \leq 1 - $ `level`.
         "A draw that leaves the treatment without variation of its own counts as a statistic of 0",
         "Other treatments of the study stay where they are",
         "For counts the ends of the interval are exact to a hundredth of a standard error; an end is missing where no"
-        " effect within 32 standard errors on that side is refused",
+        " effect within 32 standard errors on that side is refused, or one has no fit",
         "Where few different assignments exist p cannot be small; their number is said if it is below the draws'",
     ),
 )
@@ -173,9 +173,10 @@ def _sentence(study: Study, panel: Panel, rows: list[dict[str, Any]], within: St
     if silent:
         lost = f" {silent} cluster{'' if silent == 1 else 's'} without any {study.outcome.column}"
         lost += " weighs nothing." if silent == 1 else " weigh nothing."
-    few = [f"{row['assignments']:.0f}" for row in rows if row["assignments"]]
+    few = [row["assignments"] for row in rows if row["assignments"]]
     if few:
-        lost += f" Only {' and '.join(few)} different assignments exist, so that p cannot be small."
+        number = " and ".join(f"{count:.0f}" for count in few)
+        lost += f" Only {number} different assignments exist, so that p can hardly be less than {1 / max(few):.2g}."
     return (
         f"Had {what} {handed}, as strong a link would have come about with {'; '.join(parts)}"
         f" ({study.draws} draws{given}). {_kept(study, rows)}{lost}"
@@ -238,7 +239,9 @@ def _test(
         evaluated: dict[float, permutation.Scores] = {}
 
         def evaluate(tau: float) -> tuple[np.ndarray, np.ndarray]:
-            evaluated[tau] = evaluated.get(tau) or scores(data.outcome * np.exp(-tau * treated))
+            if tau not in evaluated:
+                with np.errstate(over="ignore"):
+                    evaluated[tau] = scores(data.outcome * np.exp(-tau * treated))
             return evaluated[tau].sums[:, 0], evaluated[tau].products[:, 0, 0]
 
         evaluate(0.0)
@@ -257,4 +260,4 @@ def _test(
             where=SPEC.name,
             cure="See what the estimators say of this study",
         )
-    return inversion.invert(evaluate, float(information), study.level)
+    return inversion.invert(lambda tau: _null.attempted(evaluate, tau), float(information), study.level)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Evaluate = Callable[[float], tuple[np.ndarray, np.ndarray]]
+Draws = tuple[np.ndarray, np.ndarray]
+Evaluate = Callable[[float], Draws | None]
 TIE = 1e-9
 ROUNDS = 6
 SETTLED = 0.01
@@ -70,39 +71,41 @@ def invert(evaluate: Evaluate, information: float, level: float) -> Inverted:
     ----------
     evaluate : callable
         Takes an effect and gives, with that effect as the null, each draw's sum of scores and sum of their squares,
-        shape (n_draws,) each; the observed ones come first.
+        shape (n_draws,) each; the observed ones come first. None where the null has no fit; no effect must have one.
     information : float
         Change of the observed sum of scores per unit of effect, at no effect.
     level : float
         Of the interval, which holds the effects with p > 1 - level: its ends are the first refused ones on both sides,
-        infinite where none is refused within 32 standard errors.
+        infinite where none is refused within 32 standard errors, or before the null has no fit any more.
 
     Returns
     -------
     Inverted
     """
-    known = {0.0: evaluate(0.0)}
+    known: dict[float, Draws] = {}
+    if not _know(known, evaluate, 0.0):
+        raise ValueError("no effect has no fit")
     numerator, square = known[0.0]
     zero = statistics(numerator, square)
     centre, spread = float(numerator[0] / information), float(np.sqrt(square[0]) / information)
     if not spread > 0:
         return Inverted(float(p_value(zero)), centre, -np.inf, np.inf, zero)
     for node in _nodes(centre, spread):
-        known[node] = evaluate(node) if node not in known else known[node]
+        _know(known, evaluate, node)
+    if len(known) < 3:
+        return Inverted(float(p_value(zero)), centre, -np.inf, np.inf, zero)
     value = _root(known, centre)
     low, high = (_end(evaluate, known, value, side * spread, level) for side in (-1.0, 1.0))
     return Inverted(float(p_value(zero)), _root(known, value), low, high, zero)
 
 
-def _end(
-    evaluate: Evaluate, known: dict[float, tuple[np.ndarray, np.ndarray]], value: float, step: float, level: float
-) -> float:
+def _end(evaluate: Evaluate, known: dict[float, Draws], value: float, step: float, level: float) -> float:
     """The first refused effect on one side of the estimate, infinite where none is within reach."""
     inner = 0.0
     for reach in REACH:
         place = value + reach * step
-        if inner:
-            known[place] = evaluate(place)
+        if inner and not _know(known, evaluate, place):
+            break
         for _ in range(ROUNDS):
             found = _first(known, place, (value + inner * step, value + reach * step), level)
             if found is None:
@@ -110,11 +113,22 @@ def _end(
             if place in known and abs(found - place) < SETTLED * abs(step):
                 return found
             place = found
-            known[place] = evaluate(place)
+            if not _know(known, evaluate, place):
+                break
         else:
             return place
         inner = reach
     return float(np.sign(step) * np.inf)
+
+
+def _know(known: dict[float, Draws], evaluate: Evaluate, place: float) -> bool:
+    """Evaluate a hypothesis once; whether it has a fit."""
+    if place not in known:
+        found = evaluate(place)
+        if found is None:
+            return False
+        known[place] = found
+    return True
 
 
 def _nodes(centre: float, spread: float) -> list[float]:
@@ -126,7 +140,7 @@ def _nodes(centre: float, spread: float) -> list[float]:
     return [0.0, *apart] if len(apart) == 2 else [0.0, *apart, centre]
 
 
-def _near(known: dict[float, tuple[np.ndarray, np.ndarray]], place: float) -> list[float]:
+def _near(known: dict[float, Draws], place: float) -> list[float]:
     return sorted(known, key=lambda node: abs(node - place))[:3]
 
 
@@ -139,9 +153,7 @@ def _weights(nodes: list[float], places: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def _refused(
-    known: dict[float, tuple[np.ndarray, np.ndarray]], nodes: list[float], places: np.ndarray, level: float
-) -> np.ndarray:
+def _refused(known: dict[float, Draws], nodes: list[float], places: np.ndarray, level: float) -> np.ndarray:
     """Whether the draws refuse some effects, by interpolation between three of those that were evaluated."""
     weights = _weights(nodes, places)
     numerator = weights @ np.stack([known[node][0] for node in nodes])
@@ -153,9 +165,7 @@ def _refused(
     return np.asarray(p_value(found) <= 1 - level + 1e-12)
 
 
-def _first(
-    known: dict[float, tuple[np.ndarray, np.ndarray]], place: float, span: tuple[float, float], level: float
-) -> float | None:
+def _first(known: dict[float, Draws], place: float, span: tuple[float, float], level: float) -> float | None:
     """The first refused effect from one place to another, by the hypotheses nearest to a third; None without any."""
     nodes = _near(known, place)
     inner, outer = span
@@ -169,7 +179,7 @@ def _first(
     return float(outer)
 
 
-def _root(known: dict[float, tuple[np.ndarray, np.ndarray]], place: float) -> float:
+def _root(known: dict[float, Draws], place: float) -> float:
     """Where the observed statistic is nil, by the parabola through the three nearest hypotheses."""
     for _ in range(20):
         nodes = _near(known, place)
