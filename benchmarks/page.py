@@ -225,4 +225,5 @@ BUDGETS = (
         _share("randomization", "fit_seconds", f"{OWN}, one fit"),
         10,
     ),
+    *_taken("Bootstrap, 9,999 draws, 32 clusters", "bootstrap", 5, 1024),
 )

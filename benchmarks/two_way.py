@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 BINS = 6
 DRAWS = 999
+STATES = 32
 
 
 def pyfixest_linear(data: pd.DataFrame) -> float:
@@ -37,6 +39,17 @@ def randomization(data: pd.DataFrame) -> float:
 
     asked = study(data, "count", "dose", draws=DRAWS)
     check = find("checks", "randomization").function(asked, prepare(asked, data), {}, np.random.default_rng(0))
+    return float(check.table["p_value"].iloc[0])
+
+
+def bootstrap(data: pd.DataFrame) -> float:
+    """The p-value of all draws, units in as many clusters as there are states."""
+    from balanza.preparation import prepare
+    from balanza.registry import find
+
+    data = data.assign(state=data["unit"] % STATES)
+    asked = replace(study(data, "count", "dose", draws=DRAWS), cluster="state")
+    check = find("checks", "bootstrap").function(asked, prepare(asked, data), {}, np.random.default_rng(0))
     return float(check.table["p_value"].iloc[0])
 
 
@@ -93,5 +106,12 @@ TASKS = (
             "balanza": ours(randomization, "balanza.checks.randomization"),
             "balanza, one fit": own("poisson", outcome="count", treatment="dose", event_bins=BINS),
         },
+    ),
+    Task(
+        "bootstrap",
+        f"score bootstrap of a dose over {STATES} clusters, {10 * DRAWS + 9:,} draws, with its interval; counts with"
+        " exposure",
+        ("dose", "count", "people"),
+        {"balanza": ours(bootstrap, "balanza.checks.bootstrap")},
     ),
 )

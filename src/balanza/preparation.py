@@ -113,10 +113,15 @@ def _passed_on(study: Study) -> list[str]:
     return list(dict.fromkeys([*own, *named, *study.moderators, *study.instruments]))
 
 
-def negative_controls(study: Study) -> tuple[str, ...]:
-    """Outcomes of the family `negative_control` that no other part of the study brings into the panel."""
+def family_outcomes(study: Study) -> dict[str, str]:
+    """Outcomes of families that no other part of the study brings into the panel, and what they are, for errors."""
     others = {study.outcome.column, *_passed_on(study)}
-    return tuple(name for name in study.families.get(NEGATIVE_CONTROL, ()) if name not in others)
+    return {
+        column: "negative control" if family == NEGATIVE_CONTROL else f"outcome of the family {family}"
+        for family, columns in study.families.items()
+        for column in columns
+        if column not in others
+    }
 
 
 def _alternatives(study: Study) -> list[str]:
@@ -130,7 +135,7 @@ def gapped(study: Study) -> dict[str, str]:
     """Columns that reach the panel under their own names and may be missing in places, each with its role."""
     others = {study.outcome.column, *_passed_on(study)}
     found = {name: "alternative" for name in _alternatives(study) if name not in others}
-    return found | dict.fromkeys(negative_controls(study), "negative control")
+    return found | family_outcomes(study)
 
 
 def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line: int | None = None) -> Panel:
@@ -151,8 +156,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
     -------
     Panel
         Sorted by unit and period, with outcome, exposure, weight, cluster, treatments, covariates (those of
-        `study.baseline` by their value before treatment), moderators, instruments and the columns that options named
-        `..._column` ask for.
+        `study.baseline` by their value before treatment), moderators, instruments, the columns that options named
+        `..._column` ask for, and outcomes of families, NaN where they are not measured.
 
     Raises
     ------
@@ -231,8 +236,7 @@ def _window(study: Study, time: np.ndarray, monthly: bool) -> np.ndarray:
 
 def _complete(study: Study, table: pd.DataFrame) -> dict[str, np.ndarray]:
     """With `missing: drop`, the rows without a value, by column; otherwise nothing, and `_numbers` refuses them."""
-    others = {name: columns for name, columns in study.families.items() if name != NEGATIVE_CONTROL}
-    study = replace(study, families=others, variants={})
+    study = replace(study, families={}, variants={})  # their gaps stay: each is looked at where it is measured
     if study.missing == "refuse":
         return {}
     cohorts = {t.first_treated for t in study.treatments if isinstance(t.first_treated, str)}

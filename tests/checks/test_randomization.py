@@ -9,6 +9,7 @@ from tests.contract.panels import make_panel, make_study, treatment
 
 from balanza.contract import CheckResult, Panel, Study
 from balanza.errors import Unsupported
+from balanza.kernels import permutation
 from balanza.registry import find
 
 CLUSTERS, PER_CLUSTER, PERIODS, DRAWS = 7, 3, 6, 30
@@ -128,7 +129,7 @@ def test_a_cluster_without_events_weighs_nothing_and_is_counted() -> None:
     silent = panel.frame["cluster"] == 6
     quiet = dataclasses.replace(panel, frame=panel.frame.assign(outcome=panel.frame["outcome"].where(~silent, 0.0)))
     found = run(study, quiet)
-    assert "1 cluster(s) without any homicides weigh nothing." in found.sentence
+    assert "1 cluster without any homicides weighs nothing." in found.sentence
     gone = dataclasses.replace(quiet, frame=quiet.frame[~silent])  # the same without its rows: zeros say nothing
     kept = np.arange(CLUSTERS - 1)
     orders = np.random.default_rng(0).permuted(np.tile(np.arange(CLUSTERS), (DRAWS, 1)), axis=1)
@@ -142,3 +143,114 @@ def test_an_unknown_path_is_declined() -> None:
     reversible = dataclasses.replace(study, treatments=(treatment("reversible"),))
     with pytest.raises(Unsupported, match="guard is not known where a cluster lacks rows"):
         run(reversible, panel)
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+def test_the_interval_has_the_effects_that_fits_made_anew_do_not_refuse(family: str) -> None:
+    study, panel = build(family, covariates=True, gaps=False)
+    study = dataclasses.replace(study, draws=39, level=0.8)
+    found = run(study, panel)
+    orders = permutation.reorder(np.zeros(CLUSTERS, int), 39, np.random.default_rng(0))
+    low, value, high = found.table.loc[0, ["low", "value", "high"]]
+    assert low < value < high
+    near = 0.02 * (high - low) if family == "poisson" else 1e-6
+
+    def without(effect: float) -> Panel:
+        """The outcomes that there would have been without an effect."""
+        treated, outcome = panel.frame["d_guard"], panel.frame["outcome"]
+        rest = outcome * np.exp(-effect * treated) if family == "poisson" else outcome - effect * treated
+        return dataclasses.replace(panel, frame=panel.frame.assign(outcome=rest))
+
+    def p(effect: float) -> float:
+        drawn = np.array([naive(study, without(effect), order) for order in orders])
+        return float(np.mean(np.abs(drawn) >= abs(drawn[0]) * (1 - 1e-9)))
+
+    assert p(low - near) <= 0.2 + 1e-9 < p(low + near)
+    assert p(high + near) <= 0.2 + 1e-9 < p(high - near)
+    assert naive(study, without(value), orders[0]) == pytest.approx(0, abs=0.02 if family == "poisson" else 1e-6)
+
+
+def wide(clusters: int = 32, seed: int = 0, effect: float = 0.0) -> tuple[Study, Panel]:
+    """Four years of clusters with counts of very unlike level, and a dose that goes with the level from 2018-07."""
+    rng = np.random.default_rng(seed)
+    level = rng.permutation(np.exp(np.linspace(1, 5, clusters)))[:, None]
+    begin = np.arange(48) >= 42
+    dose = (np.log(level) * 0.1 + rng.random((clusters, 1))) * begin
+    months = 0.1 * rng.normal(size=(clusters, 48)) + 0.3 * rng.normal(size=(clusters, 1)) * begin
+    outcome = rng.poisson(level * np.exp(effect * dose + months)).astype(float)
+    panel = make_panel(outcome, {"guard": dose}, exposure=np.full(outcome.shape, 1e5), start={"guard": 42})
+    return make_study([treatment("dose")], "poisson", draws=99), panel
+
+
+def test_paths_stay_among_clusters_of_like_rate_in_the_last_full_year() -> None:
+    study, panel = wide()
+    found = run(study, panel)
+    # 48 months from January 2015, treated from July 2018 on: the last full year is 2017
+    assert "clusters at random within 4 strata of homicides per head in 2017 (which it was not)" in found.sentence
+    counts = panel.matrix("outcome")[:, 24:36].sum(axis=1)
+    strata = np.argsort(np.argsort(counts)) // 8
+    orders = permutation.reorder(strata, 99, np.random.default_rng(0))
+    assert (strata[orders] == strata).all()
+    np.testing.assert_allclose(found.figure["statistic"], naive_doses(panel, orders)[1:], rtol=1e-6)
+
+
+def naive_doses(panel: Panel, orders: np.ndarray) -> list[float]:
+    """The statistics of reassignments of a dose to units, from a fit of statsmodels and dense projections."""
+    unit, period = panel.frame["unit"].to_numpy(), panel.frame["period"].to_numpy()
+    design = np.hstack([np.eye(panel.n_units)[unit], np.eye(panel.n_periods)[period][:, 1:]])
+    fitted = sm.GLM(panel.frame["outcome"], design, sm.families.Poisson()).fit(tol=1e-14).fittedvalues.to_numpy()
+    paths = panel.matrix("d_guard")[orders][:, unit, period].T
+    own = paths - design @ np.linalg.solve(design.T @ (fitted[:, None] * design), design.T @ (fitted[:, None] * paths))
+    weighted = (panel.frame["outcome"].to_numpy() - fitted)[:, None] * own
+    scores = np.stack([np.bincount(unit, one) for one in weighted.T])
+    return list(scores.sum(axis=1) / np.sqrt((scores**2).sum(axis=1)))
+
+
+@pytest.mark.parametrize(
+    ("clusters", "wanted", "strata"), [(32, "auto", 4), (16, "auto", 2), (15, "auto", 1), (32, 1, 1), (16, 8, 8)]
+)
+def test_strata_are_as_asked_or_as_many_as_clusters_allow(clusters: int, wanted: object, strata: int) -> None:
+    study, panel = wide(clusters)
+    found = run(dataclasses.replace(study, options={"randomization": {"strata": wanted}}), panel)
+    assert found.values["n_strata"] == strata
+    assert ("strata" in found.sentence) is (strata > 1)
+
+
+def test_strata_that_leave_too_few_assignments_are_not_made() -> None:
+    rng = np.random.default_rng(0)
+    first = np.array([12, 12] + [-1] * 30)  # 32 x 31 / 2 ways to choose two of 32, at most 64 within four strata
+    panel = make_panel(rng.normal(size=(32, 24)), {"guard": first}, cluster=np.arange(32))
+    found = run(make_study([treatment("binary")], draws=199), panel)
+    assert found.values["n_strata"] in (1, 2) and "different assignments" not in found.sentence
+    more = run(make_study([treatment("binary")], draws=999), panel)
+    assert more.values["n_strata"] == 1
+    assert "Only 496 different assignments exist, so that p can hardly be less than 0.002." in more.sentence
+
+
+@pytest.mark.parametrize("wanted", [0, 17, 2.0, True, "many"])
+def test_an_illegal_number_of_strata_is_refused(wanted: object) -> None:
+    study, panel = wide()
+    with pytest.raises(Unsupported, match="option strata is"):
+        run(dataclasses.replace(study, options={"randomization": {"strata": wanted}}), panel)
+
+
+def test_a_treatment_without_a_before_has_no_strata() -> None:
+    rng = np.random.default_rng(2)
+    panel = make_panel(rng.normal(size=(32, 8)), {"guard": rng.random((32, 8))})
+    current = dataclasses.replace(treatment("dose"), start=None, dose="current")
+    study = make_study([current], draws=49)
+    assert run(study, panel).values["n_strata"] == 1
+    with pytest.raises(Unsupported, match="there is no time before the treatment to stratify by"):
+        run(dataclasses.replace(study, options={"randomization": {"strata": 4}}), panel)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("effect", [0.0, 1.0])
+def test_size_power_and_coverage_on_states(effect: float) -> None:
+    """400 worlds of 32 states; shares of 5 and 95 per cent lie within four binomial standard errors."""
+    found = [run(*wide(seed=seed, effect=effect)) for seed in range(400)]
+    refused = np.mean([one.values["p_value"] <= 0.05 for one in found])
+    covered = np.mean([one.table["low"].iloc[0] <= effect <= one.table["high"].iloc[0] for one in found])
+    near = 4 * np.sqrt(0.05 * 0.95 / 400)
+    assert abs(covered - 0.95) <= near
+    assert refused >= 0.8 if effect else abs(refused - 0.05) <= near

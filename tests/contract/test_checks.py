@@ -36,10 +36,12 @@ def build(kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Pane
         exposure=np.full((UNITS, PERIODS), 1000.0) if family == "poisson" else None,
         cluster=np.arange(UNITS),
         start={"guard": 6} if kind == "dose" else None,
+        covariates={"kidnappings": np.round(0.2 * rate)},
     )
     if shuffle:
         panel = dataclasses.replace(panel, frame=panel.frame.sample(frac=1, random_state=2).reset_index(drop=True))
-    return make_study([treatment(kind)], family, draws=49, headline="poisson"), panel
+    families = {"lethal": ("homicides",), "other": ("kidnappings",)}
+    return make_study([treatment(kind)], family, draws=49, headline="poisson", families=families), panel
 
 
 def estimates() -> dict[str, Estimate]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from balanza.kernels.permutation import p_value, score_statistics
+from balanza.kernels.permutation import draw, log_assignments, p_value, reorder, score_statistics
 
 
 def naive(
@@ -60,3 +60,44 @@ def test_p_is_uniform_when_nothing_happens() -> None:
         found.append(p_value(statistics[0], statistics[1:]))
     assert abs(np.mean(np.array(found) <= 0.05) - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 400)
     assert abs(np.mean(np.array(found) <= 0.5) - 0.5) < 4 * np.sqrt(0.25 / 400)
+
+
+def test_several_outcomes_and_units_in_clusters_share_the_draws() -> None:
+    # Five clusters of three units; the second outcome is the path itself, whose score is the information.
+    rng = np.random.default_rng(2)
+    cluster, weights = np.repeat(np.arange(5), 3), rng.gamma(2, 1, (15, 6))
+    treatment = rng.random((5, 1)) * (np.arange(6) >= 3) + (np.arange(6) >= 5)
+    path = treatment[cluster]
+    unit, period = np.kron(np.eye(15), np.ones((6, 1))), np.kron(np.ones((15, 1)), np.eye(6))
+    root, design = np.sqrt(weights.ravel())[:, None], np.hstack([unit, period])
+
+    def net(values: np.ndarray) -> np.ndarray:
+        flat = values.reshape(-1, 1)
+        return (flat - design @ np.linalg.lstsq(root * design, root * flat, rcond=None)[0]).reshape(15, 6)
+
+    residual = np.stack([weights * net(rng.normal(size=(15, 6))), weights * net(path)])
+    orders = reorder(np.zeros(5, int), 20, rng)
+    found = draw(residual, weights, treatment, orders, cluster=cluster)
+    for b, order in enumerate(orders):
+        own = net(treatment[order][cluster])
+        scores = np.stack([np.bincount(cluster, (one * own).sum(axis=1)) for one in residual])
+        np.testing.assert_allclose(found.sums[b], scores.sum(axis=1), rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(found.products[b], scores @ scores.T, rtol=1e-9, atol=1e-9)
+        assert found.information[b] == pytest.approx((weights * own**2).sum())
+    assert found.sums[0, 1] == pytest.approx(found.information[0])
+
+
+def test_orders_stay_within_strata_and_each_comes_about_as_often() -> None:
+    strata = np.array([0, 1, 0, 1, 0])
+    orders = reorder(strata, 6000, np.random.default_rng(3))
+    assert orders[0].tolist() == [0, 1, 2, 3, 4]
+    assert (strata[orders] == strata).all()
+    assert (np.sort(orders, axis=1) == np.arange(5)).all()
+    _, counts = np.unique(orders[1:], axis=0, return_counts=True)
+    assert len(counts) == 12 and np.abs(counts - 500).max() < 5 * np.sqrt(500)  # 3! x 2!
+
+
+def test_different_assignments_are_counted_by_hand() -> None:
+    paths = np.array([[0, 1], [0, 1], [0, 0], [0, 0], [0, 0]])
+    assert np.exp(log_assignments(paths, np.zeros(5, int))) == pytest.approx(10)  # 5 choose 2
+    assert np.exp(log_assignments(paths, np.array([0, 1, 0, 1, 1]))) == pytest.approx(6)  # 2 x 3

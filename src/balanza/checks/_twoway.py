@@ -97,6 +97,12 @@ def whole(spec: CheckSpec, study: Study, panel: Panel) -> Design:
     )
 
 
+def told(design: Design) -> tuple[np.ndarray, np.ndarray]:
+    """Which units and which periods have a row, or for counts an event."""
+    cells = np.nan_to_num(design.outcome) > 0 if design.counts else ~np.isnan(design.outcome)
+    return cells.any(axis=1), cells.any(axis=0)
+
+
 def trimmed(design: Design) -> Design:
     """The design without units and periods that have no row, or for counts no event.
 
@@ -105,8 +111,7 @@ def trimmed(design: Design) -> Design:
     Unsupported
         If fewer than two clusters are left.
     """
-    told = np.nan_to_num(design.outcome) > 0 if design.counts else ~np.isnan(design.outcome)
-    units, periods = told.any(axis=1), told.any(axis=0)
+    units, periods = told(design)
     codes = np.unique(design.cluster[units])
     if len(codes) < 2:
         raise Unsupported(

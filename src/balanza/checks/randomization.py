@@ -1,7 +1,8 @@
 """Randomization test: hand the treatment's paths to other clusters at random, after Fisher and Wu and Ding (2021).
 
 The Guard was not assigned at random. The test asks how often a random assignment of the same paths would have
-produced as strong a link with the outcome as the observed one, if the treatment changed nothing. The fit without the
+produced as strong a link with the outcome as the observed one, if the treatment changed nothing. Paths stay among
+clusters whose outcome was alike before the treatment, since it went where violence was high. The fit without the
 treatment is that of the two-way estimators: unit and period effects, period x baseline covariates, covariates that
 change, and the other treatments of the study. A path that comes to a cluster without rows in some period weighs nothing
 there.
@@ -15,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study, Treatment
+from balanza.checks import _null
+from balanza.checks._reassign import Strata, known_paths, strata
+from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _covariates
-from balanza.kernels import permutation, poisson, within
+from balanza.estimators import _covariates, _guard
+from balanza.kernels import inversion, permutation
 
 SPEC = CheckSpec(
     name="randomization",
@@ -27,29 +30,46 @@ SPEC = CheckSpec(
     reference="Wu & Ding (2021), JASA 116(536); Fisher (1935)",
     treatments=frozenset({"binary", "reversible", "dose"}),
     families=frozenset({"gaussian", "poisson"}),
+    options={"strata": "auto"},
+    option_notes={
+        "strata": "quantiles of the clusters' outcome rate in the last full year before treatment, within which paths"
+        " are handed on: a whole number (1: none); `auto`: the most, up to four, that leave eight clusters in each on"
+        " average and as many different assignments as draws"
+    },
     equation=r"""
-Rows are summed to clusters $c$ and periods $t$ (means for a gaussian outcome). $r_{ct}$ are residuals of a two-way
-fixed-effects fit without the treatment (Poisson, or weighted least squares times its weights), and $\tilde D_{ct}$ the
-treatment net of the same effects and of other treatments, with the fit's weights:
+$r_{it}$ are residuals of a two-way fixed-effects fit without the treatment (Poisson, or weighted least squares times
+its weights), and $\tilde D_{it}$ the treatment net of the same effects and of other treatments, with the fit's weights.
+With the sums of clusters $c$
 
 ```math
-T = \frac{\sum_c s_c}{\sqrt{\sum_c s_c^2}}, \quad s_c = \sum_t r_{ct} \tilde D_{ct}
+T = \frac{\sum_c s_c}{\sqrt{\sum_c s_c^2}}, \quad s_c = \sum_{it \in c} r_{it} \tilde D_{it}
 ```
 
-A draw $b$ hands the clusters' treatment paths to clusters in random order. With $B$ draws, `draws` of the run:
+A draw $b$ hands the clusters' treatment paths in random order to clusters of the same stratum. With $B$ draws, `draws`
+of the run:
 
 ```math
 p = \frac{1 + \sum_b \mathbf{1}\{|T_b| \geq |T|\}}{1 + B}
 ```
+
+An effect $\tau$ that is the same for all is tested in the same way on the outcomes that there would have been without
+it: $Y_{it} - \tau D_{it}$, or for counts, with an effect proportional to them, $Y_{it} \exp(-\tau D_{it})$. The
+interval ends at the first $\tau$ on either side of the estimate, the effect at which $T$ is nil, with
+$p \leq 1 - $ `level`.
 """,
     edge_cases=(
         "Refused where a treatment differs within a cluster, or there are fewer than five clusters",
         "Refused where a path is not known in a period in which its cluster lacks rows",
         "For counts, units and periods without any event are left out; a cluster without any weighs nothing"
         " and is counted, but its path is handed on as others are",
+        "Clusters of equal rate are in one stratum, and clusters without rows in that year in one of their own",
+        "A treatment that is there from the first period on has no year before it: there is one stratum",
         "Covariates are in the fit without the treatment, and the treatment is taken net of them",
         "A draw that leaves the treatment without variation of its own counts as a statistic of 0",
         "Other treatments of the study stay where they are",
+        "For counts the ends of the interval are exact to a hundredth of a standard error; an end is missing where no"
+        " effect within 32 standard errors on that side is refused, or one has no fit",
+        "Where few different assignments exist p cannot be small; their number is said if it is below the draws'",
     ),
 )
 
@@ -68,7 +88,7 @@ class _Rows:
 
 
 def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
-    """Compare the observed score statistic of each treatment with those of random reassignments.
+    """Compare the score statistic of each treatment with those of random reassignments, and invert the test.
 
     Parameters
     ----------
@@ -86,86 +106,98 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     ------
     Unsupported
         If a treatment varies within a cluster, a path is not known in all periods, the fit without the treatment has no
-        solution, or there are fewer than five clusters.
+        solution, there are fewer than five clusters, or the option `strata` cannot be met.
     """
     import pandas as pd
 
     if panel.n_clusters < 5:
         raise Unsupported(f"needs five clusters or more, not {panel.n_clusters}", where=SPEC.name)
-    paths = {treatment.name: _paths(treatment, panel) for treatment in study.treatments}
+    paths = {treatment.name: known_paths(treatment, panel, SPEC.name) for treatment in study.treatments}
+    wanted = _guard.options(SPEC, study)["strata"]
+    within = strata(study, panel, paths, wanted, SPEC.name)
     data = _rows(study, panel)
     rows: list[dict[str, Any]] = []
     drawn = []
-    for name in paths:
-        observed, draws = _test(study, data, paths, name, rng)
-        p = permutation.p_value(observed, draws)
-        rows.append({"treatment": name, "statistic": observed, "p_value": p, "draws": len(draws)})
-        drawn.append(pd.DataFrame({"treatment": name, "statistic": draws}))
-    values = {"n_clusters": panel.n_clusters, "p_value": rows[0]["p_value"], "assignment": "hypothetical"}
+    for name, path in paths.items():
+        orders = permutation.reorder(within.codes, study.draws, rng)
+        found = _test(study, data, paths, name, orders)
+        different = permutation.log_assignments(path, within.codes)
+        rows.append(
+            {
+                "treatment": name,
+                "statistic": found.statistic[0],
+                "p_value": found.p_value,
+                "value": found.value,
+                "low": found.low,
+                "high": found.high,
+                "draws": study.draws,
+                "strata": within.count,
+                "assignments": np.exp(different) if different < np.log(study.draws) else None,
+            }
+        )
+        drawn.append(pd.DataFrame({"treatment": name, "statistic": found.statistic[1:]}))
+    values = {
+        "n_clusters": panel.n_clusters,
+        "n_strata": within.count,
+        "p_value": rows[0]["p_value"],
+        "low": rows[0]["low"] if np.isfinite(rows[0]["low"]) else None,
+        "high": rows[0]["high"] if np.isfinite(rows[0]["high"]) else None,
+        "level": study.level,
+        "assignment": "hypothetical",
+    }
     return CheckResult(
         SPEC.name,
         None,
-        _sentence(study, panel, rows, data.silent),
+        _sentence(study, panel, rows, within, data.silent),
         values,
         pd.DataFrame(rows),
         pd.concat(drawn, ignore_index=True),
     )
 
 
-def _sentence(study: Study, panel: Panel, rows: list[dict[str, Any]], silent: int) -> str:
-    parts = [f"{'' if len(rows) == 1 else row['treatment'] + ': '}p = {row['p_value']:.3f}" for row in rows]
-    handed = f"been handed to the {panel.n_clusters} clusters at random (which it was not)"
+def _sentence(study: Study, panel: Panel, rows: list[dict[str, Any]], within: Strata, silent: int) -> str:
+    parts = [f"{'' if len(rows) == 1 else row['treatment'] + ': '}{inversion.shown(row['p_value'])}" for row in rows]
+    stratified = ""
+    if within.count > 1:
+        per = " per head" if study.outcome.exposure else ""
+        stratified = f" within {within.count} strata of {study.outcome.column}{per} {within.when}"
+    handed = f"been handed to the {panel.n_clusters:,} clusters at random{stratified} (which it was not)"
     if all(treatment.kind == "binary" for treatment in study.treatments):
-        handed = f"been handed round the {panel.n_clusters} clusters at random (which they were not)"
+        handed = f"been handed round the {panel.n_clusters:,} clusters at random{stratified} (which they were not)"
         what = "the same paths of first treatment"
     else:
         what = "the same treatment"
     covariates = [name for name in study.covariates if name != "graph"]
     given = f", given {', '.join(covariates)}" if covariates else ""
-    lost = f" {silent} cluster(s) without any {study.outcome.column} weigh nothing." if silent else ""
+    lost = ""
+    if silent:
+        lost = f" {silent} cluster{'' if silent == 1 else 's'} without any {study.outcome.column}"
+        lost += " weighs nothing." if silent == 1 else " weigh nothing."
+    few = [row["assignments"] for row in rows if row["assignments"]]
+    if few:
+        number = " and ".join(f"{count:.0f}" for count in few)
+        lost += f" Only {number} different assignments exist, so that p can hardly be less than {1 / max(few):.2g}."
     return (
         f"Had {what} {handed}, as strong a link would have come about with {'; '.join(parts)}"
-        f" ({study.draws} draws{given}).{lost}"
+        f" ({study.draws} draws{given}). {_kept(study, rows)}{lost}"
     )
 
 
-def _paths(treatment: Treatment, panel: Panel) -> np.ndarray:
-    """The treatment of each cluster in all periods, shape (n_clusters, n_periods).
+def _kept(study: Study, rows: list[dict[str, Any]]) -> str:
+    """What effects, the same for all, the draws leave standing."""
+    counts = study.outcome.family == "poisson"
 
-    Raises
-    ------
-    Unsupported
-        If units of a cluster differ, or a path is not known where its cluster has no rows.
-    """
-    by_unit = _unit_paths(treatment, panel)
-    low = np.full((panel.n_clusters, panel.n_periods), np.nan)
-    high, cluster = low.copy(), panel.by_unit("cluster")
-    np.fmin.at(low, cluster, by_unit)
-    np.fmax.at(high, cluster, by_unit)
-    if np.nanmax(high - low) > 1e-9 * max(1.0, np.nanmax(np.abs(high))):
-        raise Unsupported(
-            f"{treatment.name} differs within a cluster", where=SPEC.name, cure="Cluster where it is assigned"
-        )
-    if np.isnan(low).any():
-        raise Unsupported(
-            f"{treatment.name} is not known where a cluster lacks rows, so that its path cannot be handed on",
-            where=SPEC.name,
-            cure="Fill the rows, or choose a window in which each cluster has a row in each period",
-        )
-    return low
+    def shown(value: float) -> str:
+        if not np.isfinite(value):
+            return "no bound"
+        return f"{100 * np.expm1(value):+.1f} %" if counts else f"{value:.4g}"
 
-
-def _unit_paths(treatment: Treatment, panel: Panel) -> np.ndarray:
-    """The treatment as units x periods: in all periods where it follows from its start, else NaN without a row."""
-    period = np.arange(panel.n_periods)
-    if treatment.kind == "binary":
-        cohort = panel.by_unit(f"g_{treatment.name}")[:, None]
-        return np.asarray((cohort >= 0) & (period >= cohort), float)
-    values = panel.matrix(f"d_{treatment.name}")
-    start = panel.start.get(treatment.name)
-    if start is None or not treatment.steady:
-        return values
-    return np.asarray(np.nanmean(values[:, start:], axis=1)[:, None] * (period >= start))
+    parts = [
+        f"{'' if len(rows) == 1 else row['treatment'] + ': '}{shown(row['low'])} to {shown(row['high'])}"
+        for row in rows
+    ]
+    kind = "An effect in proportion, the same for all," if counts else "An effect the same for all"
+    return f"{kind} is not refused at the {100 * (1 - study.level):.0f} % level from {'; '.join(parts)}."
 
 
 def _rows(study: Study, panel: Panel) -> _Rows:
@@ -190,33 +222,42 @@ def _rows(study: Study, panel: Panel) -> _Rows:
 
 
 def _test(
-    study: Study, data: _Rows, paths: Mapping[str, np.ndarray], name: str, rng: np.random.Generator
-) -> tuple[float, np.ndarray]:
-    """The observed statistic and the drawn ones, from one fit without the treatment."""
+    study: Study, data: _Rows, paths: Mapping[str, np.ndarray], name: str, orders: np.ndarray
+) -> inversion.Inverted:
+    """The observed statistic and the drawn ones, from one fit without the treatment, and from others the interval."""
     others = [path[data.cluster][:, data.periods] for other, path in paths.items() if other != name]
     regressors = np.concatenate([data.varying, np.array(others).reshape(-1, *data.outcome.shape)])
-    try:
-        residual, weights = _null_fit(study, data, regressors)
-    except within.Degenerate as problem:
+    path = paths[name][:, data.periods]
+    treated, counts = path[data.cluster], study.outcome.family == "poisson"
+
+    def scores(*outcomes: np.ndarray) -> permutation.Scores:
+        fits = [_null.fit(one, data.weights, regressors, data.baseline, counts, SPEC.name) for one in outcomes]
+        residual = np.stack([one.residual for one in fits])
+        return permutation.draw(residual, fits[0].mass, path, orders, regressors, data.cluster, data.baseline)
+
+    if counts:
+        evaluated: dict[float, permutation.Scores] = {}
+
+        def evaluate(tau: float) -> tuple[np.ndarray, np.ndarray]:
+            if tau not in evaluated:
+                with np.errstate(over="ignore"):
+                    evaluated[tau] = scores(data.outcome * np.exp(-tau * treated))
+            return evaluated[tau].sums[:, 0], evaluated[tau].products[:, 0, 0]
+
+        evaluate(0.0)
+        information = evaluated[0.0].information[0]
+    else:
+        both = scores(data.outcome, np.where(np.isnan(data.outcome), np.nan, treated))
+        information = both.information[0]
+
+        def evaluate(tau: float) -> tuple[np.ndarray, np.ndarray]:
+            shift = np.array([1.0, -tau])
+            return both.sums @ shift, np.einsum("bmn,m,n->b", both.products, shift, shift)
+
+    if not information > 0:
         raise Unsupported(
-            f"the fit without the treatment has no solution: a coefficient is {problem.reason}",
+            f"{name} has no variation of its own beside unit and period effects and the other terms",
             where=SPEC.name,
-            cure="Remove a covariate that repeats others or hardly varies",
-        ) from None
-    path, n_clusters = paths[name][:, data.periods], len(paths[name])
-    orders = rng.permuted(np.tile(np.arange(n_clusters), (study.draws, 1)), axis=1)
-    orders = np.vstack([np.arange(n_clusters), orders])
-    found = permutation.score_statistics(residual, weights, path, orders, regressors, data.cluster, data.baseline)
-    return float(found[0]), found[1:]
-
-
-def _null_fit(study: Study, data: _Rows, regressors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted residuals and weights of the score, (n_units, n_periods), 0 where there is no row."""
-    seen = ~np.isnan(data.outcome)
-    if study.outcome.family == "gaussian":
-        mass = np.where(seen, data.weights, 0.0)
-        found = within.fit(data.outcome, data.weights, regressors, data.baseline)
-        left = data.outcome - np.einsum("k,kit->it", found.coefficients, np.where(seen, regressors, 0.0))
-        return mass * within.within(left[None], mass, data.baseline)[0], mass
-    fitted = poisson.fit(data.outcome, data.weights, regressors, data.baseline).fitted
-    return np.where(seen, data.outcome - fitted, 0.0), fitted
+            cure="See what the estimators say of this study",
+        )
+    return inversion.invert(lambda tau: _null.attempted(evaluate, tau), float(information), study.level)

@@ -51,7 +51,7 @@ def require(spec: EstimatorSpec | CheckSpec, study: Study, panel: Panel) -> None
         _require_contrast(spec, panel, treatment)
 
 
-def options(spec: EstimatorSpec, study: Study, **legal: Sequence[str]) -> Mapping[str, Any]:
+def options(spec: EstimatorSpec | CheckSpec, study: Study, **legal: Sequence[str]) -> Mapping[str, Any]:
     """The SPEC's options with those of the study in their place.
 
     Parameters
@@ -79,7 +79,7 @@ def options(spec: EstimatorSpec, study: Study, **legal: Sequence[str]) -> Mappin
     return chosen
 
 
-def whole(spec: EstimatorSpec, chosen: Mapping[str, Any], name: str, at_least: int) -> int:
+def whole(spec: EstimatorSpec | CheckSpec, chosen: Mapping[str, Any], name: str, at_least: int) -> int:
     """An option that is a whole number.
 
     Raises

@@ -2,8 +2,9 @@
 
 After Fisher's sharp null; studentised after Wu and Ding (2021), so that unequal clusters do not drive the test.
 One fit without the treatment serves all draws. The null model may hold unit and period effects, period x baseline terms
-and further regressors of the units; what the draws need of it is summed to clusters once, so that a draw costs a few
-products of the size of clusters x periods.
+and further regressors of the units. Periods in which all paths stand still are one stretch, and those in which nobody
+is treated drop out: a draw costs a few products of the size of clusters x stretches, and one of clusters x periods.
+Nothing has the size of clusters x clusters.
 """
 
 from __future__ import annotations
@@ -18,36 +19,62 @@ BATCH_CELLS = 4_000_000
 
 
 @dataclass(frozen=True)
-class _Null:
-    """The fit under the null, summed to clusters; `j` is the cluster whose path is handed to cluster `c`.
+class Scores:
+    """What draws say, for residuals of one outcome or several.
 
-    residual : shape (n_clusters, n_periods), net of unit effects
-    path_means : shape (n_units, n_clusters), weighted mean of path j over the periods of a unit
-    mass : shape (n_clusters, n_periods, width), weights times baseline terms
-    unit_mass : shape (n_units, n_periods * width), the same by unit
-    terms : shape (n_periods * width, n_clusters), sums of residual times baseline terms
-    solve : generalised inverse of the block of the period x baseline terms
-    own : shape (n_clusters, n_clusters), weighted sum of squares of path j in cluster c, net of unit effects
-    raw : the same without taking out unit effects
-    others : shape (n_others, n_clusters, n_clusters), weighted sum of path j times each further regressor
-    other_scores : shape (n_clusters, n_others)
-    other_solve : inverse Gram matrix of the further regressors
+    sums : shape (n_draws, n_outcomes), sums of the clusters' scores
+    products : shape (n_draws, n_outcomes, n_outcomes), sums over clusters of products of their scores
+    information : shape (n_draws,), the reassigned treatment's own variation
+    All are 0 in a draw that leaves the treatment without variation of its own.
     """
 
+    sums: np.ndarray
+    products: np.ndarray
+    information: np.ndarray
+
+    def statistics(self) -> np.ndarray:
+        """Sums over the roots of sums of squares, shape (n_draws, n_outcomes); 0 where there is no spread."""
+        spread = np.sqrt(np.einsum("bmm->bm", self.products))
+        return np.where(spread > 0, self.sums / np.where(spread > 0, spread, 1.0), 0.0)
+
+
+@dataclass(frozen=True)
+class _Null:
+    """The fit under the null, summed to clusters, m outcomes; p = n_periods * width period x baseline terms.
+
+    paths : shape (n_clusters, n_stretches)
+    stretch : list of ndarray of int, columns of the period terms in each stretch
+    residual : shape (n_outcomes, n_clusters, n_stretches), net of unit effects
+    terms : shape (n_outcomes, p, n_clusters), sums of residual times baseline terms
+    shares : shape (n_units, n_stretches), of a unit's weights
+    totals : shape (n_units,), sums of weights
+    mass : shape (n_clusters, p), weights times baseline terms
+    unit_mass : shape (n_units, p), the same by unit
+    cells : shape (n_clusters, n_stretches), sums of weights
+    solve : generalised inverse of the block of the period x baseline terms
+    others : shape (n_others, n_clusters, n_stretches), sums of weights times each further regressor
+    other_scores : shape (n_outcomes, n_clusters, n_others)
+    other_solve : inverse Gram matrix of the further regressors
+    cluster : shape (n_units,), or None where each unit is one, in order
+    """
+
+    paths: np.ndarray
+    stretch: list[np.ndarray]
     residual: np.ndarray
-    path_means: np.ndarray
+    terms: np.ndarray
+    shares: np.ndarray
+    totals: np.ndarray
     mass: np.ndarray
     unit_mass: np.ndarray
-    terms: np.ndarray
+    cells: np.ndarray
     solve: np.ndarray
-    own: np.ndarray
-    raw: np.ndarray
     others: np.ndarray
     other_scores: np.ndarray
     other_solve: np.ndarray
+    cluster: np.ndarray | None
 
 
-def score_statistics(
+def draw(
     residual: np.ndarray,
     weights: np.ndarray,
     treatment: np.ndarray,
@@ -55,13 +82,13 @@ def score_statistics(
     others: np.ndarray | None = None,
     cluster: np.ndarray | None = None,
     baseline: np.ndarray | None = None,
-) -> np.ndarray:
-    """Studentised scores of the treatment's paths handed to other clusters.
+) -> Scores:
+    """Scores of the treatment's paths handed to other clusters.
 
     Parameters
     ----------
-    residual : ndarray, shape (n_units, n_periods)
-        Outcome minus its fit under the null (times the weights for least squares), 0 where there is no row.
+    residual : ndarray, shape (n_outcomes, n_units, n_periods)
+        Outcomes minus their fits under the null (times the weights for least squares), 0 where there is no row.
     weights : ndarray, shape (n_units, n_periods)
         The fit under the null for Poisson, the weights for least squares, 0 where there is no row. Each unit needs a
         positive sum.
@@ -75,19 +102,34 @@ def score_statistics(
         The cluster of each unit; by default each unit is one. A cluster without units weighs nothing.
     baseline : ndarray, shape (n_units, n_covariates), optional
         Unit-constant covariates of the null model, each with a slope of its own in each period.
-
-    Returns
-    -------
-    ndarray, shape (n_draws,)
-        The sum of a cluster's scores over clusters, divided by the root of their sum of squares; 0 where a draw
-        leaves the treatment without variation of its own.
     """
     cluster = np.arange(len(weights)) if cluster is None else cluster
     others = np.empty((0, *weights.shape)) if others is None else np.where(weights > 0, others, 0.0)
     null = _null(residual, weights, treatment, others, cluster, within.standardised(baseline, len(weights)))
-    size = max(1, BATCH_CELLS // max(treatment.size, weights.size))
-    parts = [_batch(null, treatment, orders[start : start + size], cluster) for start in range(0, len(orders), size)]
-    return np.concatenate(parts)
+    n_stretches = max(1, null.paths.shape[1])
+    cells = max(len(treatment) * n_stretches, len(weights) * n_stretches, null.mass.shape[1])
+    size = max(1, BATCH_CELLS // cells)
+    parts = [_batch(null, orders[start : start + size]) for start in range(0, len(orders), size)]
+    return Scores(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def score_statistics(
+    residual: np.ndarray,
+    weights: np.ndarray,
+    treatment: np.ndarray,
+    orders: np.ndarray,
+    others: np.ndarray | None = None,
+    cluster: np.ndarray | None = None,
+    baseline: np.ndarray | None = None,
+) -> np.ndarray:
+    """Studentised scores of one outcome, shape (n_draws,).
+
+    Parameters
+    ----------
+    residual : ndarray, shape (n_units, n_periods)
+    weights, treatment, orders, others, cluster, baseline : as in `draw`
+    """
+    return draw(residual[None], weights, treatment, orders, others, cluster, baseline).statistics()[:, 0]
 
 
 def _null(
@@ -100,51 +142,109 @@ def _null(
 ) -> _Null:
     """Everything that draws need of the null model, with `z` the baseline terms of each unit."""
     (n_units, n_periods), (n_clusters, width) = weights.shape, (len(treatment), z.shape[1])
+    own = len(cluster) == n_clusters and np.array_equal(cluster, np.arange(n_clusters))
 
     def summed(values: np.ndarray) -> np.ndarray:
+        if own:
+            return values
         out = np.zeros((n_clusters, *values.shape[1:]))
         np.add.at(out, cluster, values)
         return out
 
+    paths, place = np.unique(treatment, axis=1, return_inverse=True)
+    moving = np.flatnonzero(paths.any(axis=0))
+    joined = (place.ravel()[:, None] == moving).astype(float)  # periods x stretches
+
+    def times_terms(values: np.ndarray) -> np.ndarray:
+        if width == 1:
+            return values
+        return np.asarray((values[:, :, None] * z[:, None, :]).reshape(n_units, n_periods * width))
+
     projection = within.project(weights, others, z)
     shares, net = projection.weights, projection.regressors
-    residual = residual - shares * residual.sum(axis=1, keepdims=True)
-    terms = (weights[:, :, None] * z[:, None, :]).reshape(n_units, n_periods * width)
-    means = shares @ treatment.T
-    cells = summed(weights)
-    raw = cells @ (treatment**2).T
+    residual = np.stack([one - shares * one.sum(axis=1, keepdims=True) for one in residual])
+    unit_mass = times_terms(weights)
     return _Null(
-        residual=summed(residual),
-        path_means=means,
-        mass=summed(terms).reshape(n_clusters, n_periods, width),
-        unit_mass=terms,
-        terms=summed((residual[:, :, None] * z[:, None, :]).reshape(n_units, n_periods * width)).T,
+        paths=np.ascontiguousarray(paths[:, moving]),
+        stretch=[np.flatnonzero(np.repeat(column > 0, width)) for column in joined.T],
+        residual=np.stack([summed(one @ joined) for one in residual]),
+        terms=np.stack([summed(times_terms(one)).T for one in residual]),
+        shares=shares @ joined,
+        totals=weights.sum(axis=1),
+        mass=summed(unit_mass),
+        unit_mass=unit_mass,
+        cells=summed(weights @ joined),
         solve=projection.solve,
-        own=raw - summed(weights.sum(axis=1, keepdims=True) * means**2),
-        raw=raw,
-        others=np.stack([summed(weights * item) @ treatment.T for item in net]) if len(net) else np.empty((0, 1, 1)),
-        other_scores=summed(np.einsum("it,kit->ik", residual, net)),
+        others=np.array([summed((weights * item) @ joined) for item in net]).reshape(len(net), n_clusters, len(moving)),
+        other_scores=np.stack([summed(np.einsum("it,kit->ik", one, net)) for one in residual]),
         other_solve=np.linalg.inv(projection.information),
+        cluster=None if own else cluster,
     )
 
 
-def _batch(null: _Null, treatment: np.ndarray, orders: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Statistics of some draws, shape (n_draws,): Frisch and Waugh's projection of each draw, summed to clusters."""
-    paths, receiver = treatment[orders], np.arange(len(treatment))
-    means = null.path_means[np.arange(len(cluster)), orders[:, cluster]]
-    moments = np.einsum("bct,ctp->btp", paths, null.mass, optimize=True).reshape(len(orders), -1)
-    moments -= means @ null.unit_mass
+def _batch(null: _Null, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Parts of `Scores` for some draws: Frisch and Waugh's projection of each draw, summed to clusters."""
+    paths = null.paths[orders]
+    flat = paths.reshape(len(orders), -1)
+    means = np.einsum("bis,is->bi", paths if null.cluster is None else paths[:, null.cluster], null.shares)
+    moments = means @ -null.unit_mass
+    for place, columns in enumerate(null.stretch):
+        moments[:, columns] += paths[:, :, place] @ null.mass[:, columns]
     slopes = moments @ null.solve
-    other_moments = null.others[:, receiver, orders].sum(axis=2).T if len(null.others) else np.zeros((len(orders), 0))
+    other_moments = np.einsum("bcs,kcs->bk", paths, null.others, optimize=True)
     other_slopes = other_moments @ null.other_solve
-    scores = np.einsum("bct,ct->bc", paths, null.residual) - slopes @ null.terms - other_slopes @ null.other_scores.T
-    left = null.own[receiver, orders].sum(axis=1) - (moments * slopes).sum(axis=1)
-    left -= (other_moments * other_slopes).sum(axis=1)
-    spread = np.sqrt((scores**2).sum(axis=1))
-    usable = (left > 1e-10 * null.raw[receiver, orders].sum(axis=1)) & (spread > 0)
-    return np.where(usable, scores.sum(axis=1) / np.where(spread > 0, spread, 1.0), 0.0)
+    raw = (flat**2) @ null.cells.ravel()
+    left = raw - (means**2) @ null.totals - (moments * slopes).sum(axis=1) - (other_moments * other_slopes).sum(axis=1)
+    scores = np.stack(
+        [
+            np.einsum("bcs,cs->bc", paths, residual) - slopes @ terms - other_slopes @ other_scores.T
+            for residual, terms, other_scores in zip(null.residual, null.terms, null.other_scores, strict=True)
+        ]
+    )
+    usable = left > 1e-10 * raw
+    sums = np.where(usable[:, None], scores.sum(axis=2).T, 0.0)
+    products = np.where(usable[:, None, None], np.einsum("mbc,nbc->bmn", scores, scores), 0.0)
+    return sums, products, np.where(usable, left, 0.0)
 
 
 def p_value(observed: float, drawn: np.ndarray) -> float:
     """Two-sided p of an observed statistic among drawn ones, counting the observed assignment as one of the draws."""
     return float((1 + np.sum(np.abs(drawn) >= np.abs(observed) * (1 - 1e-12))) / (1 + len(drawn)))
+
+
+def reorder(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """The observed order and random ones, in which a cluster gets the path of one of its own stratum.
+
+    Parameters
+    ----------
+    strata : ndarray of int, shape (n_clusters,)
+    draws : int
+    rng : Generator
+
+    Returns
+    -------
+    ndarray of int32, shape (1 + draws, n_clusters)
+    """
+    orders = np.tile(np.arange(len(strata), dtype=np.int32), (draws + 1, 1))
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        orders[1:, members] = rng.permuted(orders[1:, members], axis=1)
+    return orders
+
+
+def log_assignments(paths: np.ndarray, strata: np.ndarray) -> float:
+    """Logarithm of the number of different ways to hand paths out within strata.
+
+    Parameters
+    ----------
+    paths : ndarray, shape (n_clusters, n_periods)
+    strata : ndarray of int, shape (n_clusters,)
+    """
+    from scipy.special import gammaln
+
+    _, same = np.unique(paths, axis=0, return_inverse=True)
+    total = 0.0
+    for stratum in np.unique(strata):
+        counts = np.bincount(same.ravel()[strata == stratum])
+        total += float(gammaln(counts.sum() + 1) - gammaln(counts + 1).sum())
+    return total
