@@ -87,7 +87,8 @@ def refused(case: str, study: Study, reason: str) -> Lines:
 
 
 def two_way(spec: CheckSpec) -> Fit:
-    """Refits by the two-way fit."""
+    """Refits by the two-way fit, of any family of outcome."""
+    spec = replace(spec, families=frozenset({"gaussian", "poisson"}))
 
     def fit(case: str, study: Study, panel: Panel) -> Lines:
         try:
@@ -112,7 +113,8 @@ class Headline:
     def __call__(self, case: str, study: Study, panel: Panel) -> Lines:
         options = {**study.options, self.name: {**study.options_of(self.name), **self.fewer}}
         try:
-            found = self.entry.function(replace(study, options=options), panel, np.random.default_rng(self.seed))
+            bare = replace(study, options=options, event_bins=panel.n_periods)  # no event study is read either
+            found = self.entry.function(bare, panel, np.random.default_rng(self.seed))
         except BalanzaError as refusal:
             return refused(case, study, refusal.problem)
         except np.linalg.LinAlgError:
@@ -312,7 +314,17 @@ def spread(lines: Lines, scale: Scale) -> str:
 
 def claimed(line: Line) -> str:
     """What an estimate claims, in words."""
-    return {1: "a rise", -1: "a fall", 0: "no effect"}[line.sign]
+    return {1: "a rise", -1: "a fall", 0: "no clear effect"}[line.sign]
+
+
+def finding(fitter: Refitter) -> str:
+    """What the study finds, as the subject of a sentence in the singular."""
+    told = [
+        (f"{line.treatment}: " if len(fitter.base) > 1 else "") + claimed(line)
+        for line in fitter.base
+        if not fitter.void[line.treatment]
+    ]
+    return f"The finding ({'; '.join(told)})"
 
 
 def lead(study: Study, treatment: str) -> str:

@@ -102,14 +102,14 @@ def _sentence(study: Study, fitter: Refitter, lines: Lines, broken: Lines, passe
             reason = own[BEFORE].note.removeprefix("not possible: ")
             apart.append(
                 f" The effect{f' of {base.treatment}' if len(fitter.base) > 1 else ''} cannot be told apart from the"
-                f" pandemic: on the rows before March 2020 {reason}."
+                f" pandemic ({reason}, before March 2020)."
             )
     text = f"Refitted {fitter.engine}: {'; '.join(parts)}.{''.join(apart)}"
     if passed:
-        return f"{text} What is claimed stands without the pandemic."
+        return f"{text} {_refit.finding(fitter)} stands without the pandemic."
     if passed is None:
         return f"{text}{_refit.not_judged(fitter)}"
     told = " and ".join(
         dict.fromkeys(f"{line.case} ({_refit.lead(study, line.treatment)}{_refit.claimed(line)})" for line in broken)
     )
-    return f"{text} The claim changes {told}."
+    return f"{text} {_refit.finding(fitter)} changes {told}."

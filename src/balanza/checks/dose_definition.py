@@ -108,11 +108,11 @@ def _sentence(
         f" {_agree(same, len(made))}"
     )
     if passed:
-        return f"{text} What is claimed is the same under {'it' if len(made) == 1 else 'each'}."
+        return f"{text} {_refit.finding(fitter)} is the same under {'it' if len(made) == 1 else 'each'}."
     if passed is None:
         return f"{text}{_refit.not_judged(fitter)}"
     names = ", ".join(f"{line.case} ({_refit.claimed(line)})" for line in broken)
-    return f"{text} The claim, {_refit.claimed(base)}, does not stand with {names}."
+    return f"{text} The finding ({_refit.claimed(base)}) changes with {names}."
 
 
 def _agree(same: int, total: int) -> str:

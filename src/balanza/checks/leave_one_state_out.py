@@ -19,8 +19,10 @@ from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
 from balanza.kernels import cluster_moments
 from balanza.kernels.cluster_moments import Moments
+from balanza.places import STATES
 
-NAMED = {"11": "Guanajuato", "02": "Baja California", "09": "Mexico City"}
+NAMED = ("11", "02", "09")
+ENGLISH = {"09": "Mexico City", "15": "the State of Mexico"}
 FEWEST = 3
 
 SPEC = CheckSpec(
@@ -73,12 +75,12 @@ class _Groups:
         named = np.array([name in NAMED for name in self.names]) & (self.what == "state")
         found = {f"without {self.title(name)}": single[place] for place, name in enumerate(self.names)}
         if named.sum() > 1:
-            who = [NAMED[name] for name in NAMED if name in self.names]
+            who = [self.title(name) for name in NAMED if name in self.names]
             found[f"without {', '.join(who[:-1])} and {who[-1]}"] = named
         return found
 
     def title(self, name: str) -> str:
-        return NAMED.get(name, f"state {name}") if self.what == "state" else name
+        return ENGLISH.get(name, STATES.get(name, f"state {name}")) if self.what == "state" else name
 
 
 def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
@@ -192,10 +194,10 @@ def _sentence(
     start = f"With each {what} left out in turn ({len(lines) // len(fitter.base)} refits {fitter.engine}{how})"
     text = f"{start}, {'; '.join(parts)}."
     if passed:
-        return f"{text} What is claimed does not hang on one of them."
+        return f"{text} {_refit.finding(fitter)} does not hang on one of them."
     if passed is None:
         return f"{text}{_refit.not_judged(fitter)}"
-    return f"{text} {_hangs(fitter, broken)}"
+    return f"{text} {_hangs(study, fitter, broken)}"
 
 
 def _span(lines: Lines, fitter: Refitter) -> str:
@@ -204,10 +206,9 @@ def _span(lines: Lines, fitter: Refitter) -> str:
     return f"{low} and {high}"
 
 
-def _hangs(fitter: Refitter, broken: Lines) -> str:
-    """Which of them the claim hangs on; at most five by name."""
-    base = {line.treatment: line for line in fitter.base}
+def _hangs(study: Study, fitter: Refitter, broken: Lines) -> str:
+    """Which of them the finding hangs on; at most five by name."""
     named: list[Line] = broken[:5]
-    told = ", ".join(f"{line.case} ({_refit.claimed(line)} in place of {_refit.claimed(base[line.treatment])})" for line in named)
+    told = ", ".join(f"{line.case} ({_refit.lead(study, line.treatment)}{_refit.claimed(line)})" for line in named)
     more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
-    return f"The claim changes {told}{more}."
+    return f"{_refit.finding(fitter)} changes {told}{more}."
