@@ -234,7 +234,9 @@ def _cohorts(panel: Panel, treatment: Treatment, label: str) -> np.ndarray:
     codes = {str(unit): code_of(panel, period) for unit, period in given.items() if period not in (None, 0, "")}
     unknown = sorted(set(codes) - set(map(str, panel.unit_labels)))
     if unknown:
-        raise Unsupported(f"{label} names a unit {unknown[0]!r}, which the rows lack", where="variants", cure="Quote it")
+        raise Unsupported(
+            f"{label} names a unit {unknown[0]!r}, which the rows lack", where="variants", cure="Quote it"
+        )
     return np.array([codes.get(str(unit), NEVER) for unit in panel.unit_labels], np.int64)
 
 

@@ -84,7 +84,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         kept = _outside(panel, first, step)
         case = f"without the {what} before" if step > 1 else f"without the {what.split()[1]} before"
         out += fitter.tried(case, lambda kept=kept: (study, altered.keep(panel, kept)), study)
-        leads += _lead(study, panel, first, step, f"in the {what} before" if step > 1 else f"in the {what.split()[1]} before")
+        leads += _lead(
+            study, panel, first, step, f"in the {what} before" if step > 1 else f"in the {what.split()[1]} before"
+        )
     passed, broken = _refit.verdict(fitter, out, study)
     limit = (1 - study.level) / max(1, sum(line.made for line in leads))
     early = [line for line in leads if _clear(line, limit) and not fitter.void[line.treatment]]
@@ -149,13 +151,19 @@ def _sentence(
     scale = "log" if _refit.is_log(study) else "level"
     parts = []
     for base in fitter.base:
-        told = [f"{_refit.shown(line, fitter.scale)} {line.case}" for line in _refit.of(out, base.treatment)]
-        ahead = [f"{_refit.shown(line, scale)} {line.case}" for line in _refit.of(leads, base.treatment)]
+        left, ahead = _refit.of(out, base.treatment), _refit.of(leads, base.treatment)
         parts.append(
             f"{_refit.lead(study, base.treatment)}{_refit.per(study, base.treatment)} the estimate is"
-            f" {_refit.shown(base, fitter.scale)}, and {', '.join(told) or 'without the time before it has none'}"
-            + (f"; the two-way fit finds {', '.join(ahead)} it began" if ahead else "")
+            f" {_refit.shown(base, fitter.scale)}; without {_times(left)} before the treatment it is"
+            f" {_refit.spread(left, fitter.scale)}"
+            if left
+            else f"{_refit.lead(study, base.treatment)}the estimate cannot be had without the time just before"
         )
+        if ahead:
+            parts.append(
+                f"in that time itself the two-way fit finds {_refit.spread(ahead, scale)}"
+                f" ({sum(line.sign != 0 for line in ahead) or 'none'} of {len(ahead)} with an interval that leaves out zero)"
+            )
     text = f"Refitted {fitter.engine}: {'; '.join(parts)}."
     if passed is None:
         return f"{text}{_refit.not_judged(fitter)}"
@@ -166,9 +174,17 @@ def _sentence(
         names = ", ".join(f"{_refit.lead(study, line.treatment)}{line.case}" for line in early)
         ends.append(f" The outcome moved before the treatment began: {names}.")
     if broken:
-        names = ", ".join(f"{_refit.lead(study, line.treatment)}{line.case} ({_refit.claimed(line)})" for line in broken)
+        names = ", ".join(
+            f"{_refit.lead(study, line.treatment)}{line.case} ({_refit.claimed(line)})" for line in broken
+        )
         ends.append(f" {_refit.finding(fitter)} changes {names} the treatment.")
     return f"{text}{''.join(ends)}"
+
+
+def _times(lines: Lines) -> str:
+    """Which times were left out, in short."""
+    times = [line.case.removeprefix("without the ").removesuffix(" before") for line in lines]
+    return f"the {times[0]}" if len(times) == 1 else f"the {', '.join(times[:-1])} or {times[-1]}"
 
 
 def _lower(text: str) -> str:

@@ -77,12 +77,11 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         "Poisson": (study, ~empty),
         "Poisson, without the smaller half of the units": (study, ~small),
         f"{what}, all units": (rate, np.ones(panel.n_units, bool)),
-        f"{what}, without units that have no event": (rate, ~empty),
     }
+    if empty.any():
+        cases[f"{what}, without units that have no event"] = (rate, ~empty)
     lines: Lines = []
     for case, (own, kept) in cases.items():
-        if own is rate and not empty.any() and not kept.all():
-            continue
         lines += fitter.tried(case, lambda own=own, kept=kept: _altered(study, own, panel, kept), study)
     treated = np.logical_or.reduce([_ever(panel, item.name) for item in study.treatments])
     values = {
@@ -119,8 +118,7 @@ def _sentence(study: Study, lines: Lines, values: Mapping[str, float | None]) ->
         people = f" with {values['people_empty']:,.0f} people ({100 * share:.1f} % of all)" if share is not None else ""
         start = (
             f"{n:,} of {values['n_units']:,} {many}{people} {'has' if n == 1 else 'have'} no {column} in any period, and a"
-            f" proportional effect says nothing of {'it' if n == 1 else 'them'}; {values['n_empty_treated']:,} of these"
-            f" {'is' if values['n_empty_treated'] == 1 else 'are'} treated."
+            f" proportional effect says nothing of {'it' if n == 1 else 'them'}{_treated(study, values)}."
         )
     else:
         start = f"Each {one} has {column} in some period, so that none is left out."
@@ -131,6 +129,14 @@ def _sentence(study: Study, lines: Lines, values: Mapping[str, float | None]) ->
         f" {column}"
     )
     return start + half + _compared(study, lines)
+
+
+def _treated(study: Study, values: Mapping[str, float | None]) -> str:
+    """How many of those left out are treated, where not all units are anyway."""
+    if study.treatment.kind == "dose":
+        return ""
+    count = int(values["n_empty_treated"] or 0)
+    return f"; {count:,} of these {'is' if count == 1 else 'are'} treated"
 
 
 def _compared(study: Study, lines: Lines) -> str:

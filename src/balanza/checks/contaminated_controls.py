@@ -86,8 +86,8 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     passed, broken = _refit.verdict(fitter, lines, study)
     base = fitter.base[0]
     outside = [line for line in lines if line.made and not _inside(line, base)]
-    if passed and outside:
-        passed, broken = False, outside
+    if passed is not None and outside:
+        passed, broken = False, [line for line in lines if line in broken or line in outside]
     values = {
         "n_controls": int(control.sum()),
         "n_left_out": list(left_out.values()),
@@ -97,9 +97,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     }
     every = [base, *lines]
     sentence = _sentence(study, fitter, lines, broken, passed, left_out, int(control.sum()))
-    return CheckResult(
-        SPEC.name, passed, sentence, values, _refit.table(every, left_out=left_out), _refit.strip(every)
-    )
+    return CheckResult(SPEC.name, passed, sentence, values, _refit.table(every, left_out=left_out), _refit.strip(every))
 
 
 def _inside(line: _refit.Line, base: _refit.Line) -> bool:
@@ -143,7 +141,11 @@ def _sentence(
         for line in lines
         if line.made
     ]
-    lost = [f"{line.case} nothing can be told, since {line.note.removeprefix('not possible: ')}" for line in lines if not line.made]
+    lost = [
+        f"{line.case} nothing can be told, since {line.note.removeprefix('not possible: ')}"
+        for line in lines
+        if not line.made
+    ]
     text = (
         f"Refitted {fitter.engine}, {_refit.per(study, base.treatment)} the estimate is"
         f" {_refit.shown(base, fitter.scale)} with all controls; {'; '.join([*told, *lost])}."
@@ -153,4 +155,7 @@ def _sentence(
     if passed is None:
         return f"{text}{_refit.not_judged(fitter)}"
     names = ", ".join(line.case for line in broken)
-    return f"{text} {_refit.finding(fitter)} changes {names}: neighbours of treated units may have been moved too."
+    return (
+        f"{text} The estimate leaves its interval, or the finding ({_refit.claimed(base)}) changes, {names}: neighbours"
+        " of treated units may have been moved too, or what controls are left are others."
+    )

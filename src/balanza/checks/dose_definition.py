@@ -69,7 +69,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     fitter = _refit.refitter(SPEC, study, panel, rng, len(given) + 1)
     own, lines = study.treatment.name, []
     for label in given:
-        found = fitter.tried(title(study, label), lambda label=label: altered.with_treatment(study, panel, label), study)
+        found = fitter.tried(
+            title(study, label), lambda label=label: altered.with_treatment(study, panel, label), study
+        )
         lines += [line for line in found if line.treatment == own]
     made = _refit.of(lines, own)
     if not made:
@@ -97,9 +99,7 @@ def title(study: Study, label: str) -> str:
     return study.variants["treatment"][label].get("title") or label.replace("_", " ")
 
 
-def _sentence(
-    study: Study, fitter: Refitter, base: Line, made: Lines, broken: Lines, passed: bool | None
-) -> str:
+def _sentence(study: Study, fitter: Refitter, base: Line, made: Lines, broken: Lines, passed: bool | None) -> str:
     same = sum(_refit.numbers(line)[0] * _refit.numbers(base)[0] > 0 for line in made)
     told = ", ".join(f"{_refit.shown(line, fitter.scale)} with {line.case}" for line in made)
     text = (
@@ -108,7 +108,7 @@ def _sentence(
         f" {_agree(same, len(made))}"
     )
     if passed:
-        return f"{text} {_refit.finding(fitter)} is the same under {'it' if len(made) == 1 else 'each'}."
+        return f"{text} The finding ({_refit.claimed(base)}) is the same under {'it' if len(made) == 1 else 'each'}."
     if passed is None:
         return f"{text}{_refit.not_judged(fitter)}"
     names = ", ".join(f"{line.case} ({_refit.claimed(line)})" for line in broken)

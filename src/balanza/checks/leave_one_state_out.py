@@ -139,9 +139,7 @@ def _groups(study: Study, panel: Panel) -> _Groups:
     return _Groups(code, tuple(map(str, states)), "state")
 
 
-def _refitted(
-    study: Study, panel: Panel, groups: _Groups, cases: Mapping[str, np.ndarray], fitter: Refitter
-) -> Lines:
+def _refitted(study: Study, panel: Panel, groups: _Groups, cases: Mapping[str, np.ndarray], fitter: Refitter) -> Lines:
     lines: Lines = []
     for case, out in cases.items():
         kept = ~out[groups.code]
@@ -202,7 +200,9 @@ def _sentence(
 
 def _span(lines: Lines, fitter: Refitter) -> str:
     ordered = sorted(lines, key=lambda line: _refit.numbers(line)[0])
-    low, high = (f"{_refit.size(_refit.numbers(line)[0], fitter.scale)} ({line.case})" for line in ordered[:: len(ordered) - 1])
+    low, high = (
+        f"{_refit.size(_refit.numbers(line)[0], fitter.scale)} ({line.case})" for line in (ordered[0], ordered[-1])
+    )
     return f"{low} and {high}"
 
 

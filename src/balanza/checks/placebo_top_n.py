@@ -116,7 +116,16 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     effects = _twoway.fit(design)[1]
     cells = _by_cluster(_twoway.whole(SPEC, study, panel))
     cases = [
-        _case(study, panel, cells, place, effects[place], _twoway.void_error(design, place, item, effects[place]), first, year)
+        _case(
+            study,
+            panel,
+            cells,
+            place,
+            effects[place],
+            _twoway.void_error(design, place, item, effects[place]),
+            first,
+            year,
+        )
         for place, item in enumerate(study.treatments)
     ]
     lines = [line for case in cases for pick in case.placebos for line in case.placebos[pick]]
@@ -266,7 +275,7 @@ def _sentence(study: Study, case: _Case, verdict: bool | None) -> str:
         if mean is None:
             continue
         told.append(
-            f"picking the {_refit.plural(case.n, study.cluster)} {words} {study.outcome.column} of a year makes"
+            f"picking the {_refit.plural(case.n, study.cluster.replace('_', ' '))} {words} {study.outcome.column} of a year makes"
             f" {_refit.size(mean, scale)} in the next, on average over {_refit.plural(len(made), 'year')} before the"
             f" treatment ({case.overlap[pick]} of the {case.n} {'treated' if _binary(study, case) else 'most treated'}"
             f" were so picked in the last year; chance would have it {case.n * case.n / case.n_clusters:.1f})"

@@ -53,8 +53,8 @@ $1 - (1 - \mathrm{level}) / m$, with $m$ differences in all.
 class _Pair:
     """What came of one other measure: by treatment the effect on each and on the ratio, and why that judges nothing."""
 
-    label: str
     column: str
+    title: str
     share: float
     own: Lines
     other: Lines
@@ -113,7 +113,14 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         "level": level,
         "not_possible": refusals,
     }
-    return CheckResult(SPEC.name, passed, _sentence(study, pairs, passed), values, _refit.table(lines), _refit.strip(lines))
+    return CheckResult(
+        SPEC.name,
+        passed,
+        " ".join(_told(study, pair) for pair in pairs),
+        values,
+        _refit.table(lines),
+        _refit.strip(lines),
+    )
 
 
 def _pair(study: Study, panel: Panel, label: str, level: float) -> _Pair:
@@ -133,8 +140,8 @@ def _pair(study: Study, panel: Panel, label: str, level: float) -> _Pair:
     name, n_units = other.column, len(designs[0].outcome)
     counted = np.nansum(designs[0].outcome)
     return _Pair(
-        label=label,
         column=name,
+        title=study.variants["outcome"][label].get("title") or name.replace("_", " "),
         share=float(np.nansum(designs[1].outcome) / counted) if counted else float("nan"),
         own=_refit.from_effects(f"{study.outcome.column}, where {name} is known", study, effects[0], n_units),
         other=_refit.from_effects(name, study, effects[1], n_units),
@@ -178,33 +185,27 @@ def _same(one: Design, other: Design) -> tuple[Design, Design]:
     return _twoway.trimmed(kept[0]), _twoway.trimmed(kept[1])
 
 
-def _sentence(study: Study, pairs: list[_Pair], passed: bool | None) -> str:
-    return " ".join(_told(study, pair) for pair in pairs)
-
-
 def _told(study: Study, pair: _Pair) -> str:
     scale = "log" if _refit.is_log(study) else "level"
-    parts, judged = [], []
-    for own, other, ratio in zip(pair.own, pair.other, pair.ratio, strict=True):
-        parts.append(
-            f"{_refit.lead(study, own.treatment)}{_refit.per(study, own.treatment)} {study.outcome.column} change by"
-            f" {_refit.shown(own, scale)}, {pair.column} by {_refit.shown(other, scale)}, and"
-            f" {'their ratio' if scale == 'log' else 'their difference'} by {_refit.shown(ratio, scale)}"
-        )
-        judged.append(_judged(study, pair, ratio))
-    start = f"For 100 {study.outcome.column} there are {100 * pair.share:.0f} {pair.column}: " if study.outcome.family == "poisson" else ""
-    return f"{start}{'; '.join(parts)}. {' '.join(judged)}"
+    what = "their ratio" if scale == "log" else "their difference"
+    parts = [
+        f"{_refit.lead(study, own.treatment)}{_refit.per(study, own.treatment)} the first change by"
+        f" {_refit.shown(own, scale)}, the second by {_refit.shown(other, scale)}, and {what} by"
+        f" {_refit.shown(ratio, scale)}; {_judged(study, pair, ratio)}"
+        for own, other, ratio in zip(pair.own, pair.other, pair.ratio, strict=True)
+    ]
+    count = f" ({100 * pair.share:.0f} for 100 of these)" if study.outcome.family == "poisson" else ""
+    return f"{study.outcome.column.capitalize()} against {pair.title}{count}: {'. '.join(parts)}."
 
 
 def _judged(study: Study, pair: _Pair, ratio: Line) -> str:
-    who = f" ({ratio.treatment})" if len(study.treatments) > 1 else ""
     void = pair.void[ratio.treatment]
     if void:
-        return f"Whether recording moves with the treatment{who} is not judged: {void}."
+        return f"whether recording moves with the treatment is not judged: {void}"
     if not ratio.sign:
-        return f"No change of recording with the treatment{who} can be told from none."
-    more = "More" if ratio.sign > 0 else "Less"
+        return "no change of recording with the treatment can be told from none"
+    more = "more" if ratio.sign > 0 else "less"
     return (
-        f"{more} is recorded by {pair.column}, for the same {study.outcome.column}, where there is more treatment{who}:"
-        " an effect on the one is not an effect on the other."
+        f"{more} is recorded in the second for the same {study.outcome.column} where there is more treatment, so that an"
+        " effect on it is not one on violence alone"
     )

@@ -106,7 +106,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     values = {
         "n_scales": len(scales),
         "signs": {
-            base.treatment: {line.case: int(np.sign(_refit.numbers(line)[0])) for line in _refit.of(lines, base.treatment)}
+            base.treatment: {
+                line.case: int(np.sign(_refit.numbers(line)[0])) for line in _refit.of(lines, base.treatment)
+            }
             for base in fitter.base
         },
     }
@@ -144,13 +146,13 @@ def _told(study: Study, lines: Lines, scales: tuple[_Scale, ...]) -> str:
     clear = sum(line.sign != 0 for line in lines)
     if not (up and down):
         text = (
-            f"{start}the effect is {'a rise' if up else 'a fall'} on all {len(lines)} scales ({', '.join(up or down)}),"
-            f" told from zero on {clear}."
+            f"{start}the two-way effect is {'a rise' if up else 'a fall'} on all {len(lines)} scales (Poisson, the rate and"
+            f" logarithms that let zeros in), clearly so on {clear or 'none'}."
         )
     else:
         text = (
-            f"{start}the sign hangs on the scale: a rise by {', '.join(up)}; a fall by {', '.join(down)}; told from zero"
-            f" on {clear} of {len(lines)}. {_why(lines)}"
+            f"{start}the sign of the two-way effect hangs on the scale: a rise by {'; '.join(up)}, but a fall by"
+            f" {'; '.join(down)}, clearly so on {clear or 'none'}. {_why(lines)}"
         )
     return f"{text[0].upper()}{text[1:]}{_unit(lines, scales)}"
 
@@ -180,8 +182,8 @@ def _unit(lines: Lines, scales: tuple[_Scale, ...]) -> str:
         return ""
     one, ten = (_refit.numbers(line)[0] for line in found[:2])
     return (
-        f" Log1p and asinh depend on the unit: with the outcome in tenths of its unit the effect on log1p goes from"
-        f" {one:.3g} to {ten:.3g}, so that its size is no percentage."
+        f" The sizes on log1p and asinh are no percentages: merely counting in tenths of a unit takes the effect on log1p"
+        f" from {one:.3g} to {ten:.3g}."
     )
 
 

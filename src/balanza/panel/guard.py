@@ -181,6 +181,17 @@ def hold_headquarters(table: Cells, counted: bool, quality: Quality) -> Cells:
     }
 
 
+def _carried(repairs: list[dict[str, Any]], raw: Cells, repaired: Cells) -> set[tuple[str, pd.Timestamp]]:
+    """Cells of the rules that take another month's value, where the rule was applied to the table."""
+    moved = [row for row in repairs if row["take_period"] != row["period"]]
+    applied = {
+        (row["rule"], row["period"])
+        for row in moved
+        if repaired.get((row["state"], row["period"])) != raw.get((row["state"], row["period"]))
+    }
+    return {(row["state"], row["period"]) for row in moved if (row["rule"], row["period"]) in applied}
+
+
 def by_state_month(
     table: pd.DataFrame,
     repairs: Iterable[dict[str, Any]],
@@ -213,15 +224,13 @@ def by_state_month(
     rules = list(repairs)
     repaired = repair(raw, rules, quality)
     good = hold_headquarters(repaired, counted, quality)
-    carried = {(row["state"], row["period"]) for row in rules if row["take_period"] != row["period"]}
+    carried = _carried(rules, raw, repaired)
     measures = {
         "guard_elements": good,
         "guard_elements_published": raw,
         "guard_elements_with_headquarters": repaired,
         "guard_elements_without_headquarters": hold_headquarters(repaired, False, Quality()),
-        "guard_elements_not_carried": {
-            cell: n for cell, n in good.items() if cell not in carried or repaired[cell] == raw[cell]
-        },
+        "guard_elements_not_carried": {cell: n for cell, n in good.items() if cell not in carried},
     }
     nothing = float("nan")
 
