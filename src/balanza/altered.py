@@ -186,7 +186,7 @@ def dose_of(panel: Panel, name: str) -> np.ndarray:
     values = panel.matrix(f"d_{name}")[:, panel.start.get(name, 0) :]
     known = ~np.isnan(values)
     sums = np.where(known, values, 0.0).sum(axis=1)
-    return np.divide(sums, known.sum(axis=1), out=np.zeros(len(sums)), where=known.any(axis=1))
+    return np.asarray(np.divide(sums, known.sum(axis=1), out=np.zeros(len(sums)), where=known.any(axis=1)))
 
 
 def first_treated(panel: Panel, treatment: Treatment) -> np.ndarray:
@@ -228,15 +228,14 @@ def _cohorts(panel: Panel, treatment: Treatment, label: str) -> np.ndarray:
     if isinstance(given, str):
         _column(panel, given)
         code = np.nan_to_num(panel.by_unit(given), nan=NEVER).astype(np.int64)
-        return np.where(code < 0, NEVER, code)
+        return np.asarray(np.where(code < 0, NEVER, code))
     if not isinstance(given, Mapping):
         raise Unsupported(f"{label} names no first treated periods", where="variants", cure="Give `first_treated`")
     codes = {str(unit): code_of(panel, period) for unit, period in given.items() if period not in (None, 0, "")}
     unknown = sorted(set(codes) - set(map(str, panel.unit_labels)))
     if unknown:
-        raise Unsupported(
-            f"{label} names a unit {unknown[0]!r}, which the rows lack", where="variants", cure="Quote it"
-        )
+        problem = f"{label} names a unit {unknown[0]!r}, which the rows lack"
+        raise Unsupported(problem, where="variants", cure="Quote its code")
     return np.array([codes.get(str(unit), NEVER) for unit in panel.unit_labels], np.int64)
 
 

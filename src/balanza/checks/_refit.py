@@ -28,6 +28,8 @@ SLOW = frozenset({"backdoor", "causal_forest", "double_ml", "negative_binomial",
 """Estimators that resample or learn in each fit: seconds to minutes each."""
 MOST_ROWS = 4_000_000
 """Up to how many rows, over all refits, the headline is refitted: some ten seconds of the slowest that is not SLOW."""
+MOST_TERMS = 4_000_000_000
+"""The same for systems of all terms that change by period: their number cubed, times clusters, times refits."""
 AS_IT_IS = "as it is"
 COLUMNS = ("case", "treatment", "value", "standard_error", "low", "high", "p_value", "n_units", "note")
 
@@ -67,6 +69,7 @@ def numbers(line: Line) -> tuple[float, float, float]:
 
 Lines = list[Line]
 Fit = Callable[[str, Study, Panel], Lines]
+Altered = Panel | tuple[Study, Panel]
 
 
 def from_effects(case: str, study: Study, effects: Sequence[_twoway.Effect], n_units: int | None = None) -> Lines:
@@ -158,12 +161,13 @@ class Refitter:
     def __call__(self, case: str, study: Study, panel: Panel) -> Lines:
         return self.fit(case, study, panel)
 
-    def tried(self, case: str, altered: Callable[[], tuple[Study, Panel]], study: Study) -> Lines:
-        """Refit what an alteration makes; where that is refused the lines say why."""
+    def tried(self, case: str, study: Study, alter: Callable[..., Altered], *arguments: Any) -> Lines:
+        """Refit what an alteration makes of its arguments; where that is refused the lines say why."""
         try:
-            return self.fit(case, *altered())
+            made = alter(*arguments)
         except BalanzaError as refusal:
             return refused(case, study, refusal.problem)
+        return self.fit(case, study, made) if isinstance(made, Panel) else self.fit(case, *made)
 
 
 def refitter(
@@ -199,12 +203,12 @@ def refitter(
     _, effects = _twoway.fit(design := _twoway.read(spec, study, panel))
     base = from_effects(AS_IT_IS, study, effects, len(design.outcome))
     engine = "by the two-way fit" + (f" ({why})" if why else "")
-    return Refitter(two_way(spec), engine, "log" if is_log(study) else "level", base, void)
+    return Refitter(two_way(spec), engine, two_way_scale(study), base, void)
 
 
-def is_log(study: Study) -> bool:
-    """Whether effects of the two-way fit are logarithms of ratios."""
-    return study.outcome.family == "poisson" or study.outcome.log
+def two_way_scale(study: Study) -> Scale:
+    """Whether effects of the two-way fit are logarithms of ratios or differences."""
+    return "log" if study.outcome.family == "poisson" or study.outcome.log else "level"
 
 
 def _against(study: Study, panel: Panel, refits: int) -> str:
@@ -215,6 +219,10 @@ def _against(study: Study, panel: Panel, refits: int) -> str:
         return f"the headline, {study.headline}, takes too long to refit"
     if len(panel.frame) * refits > MOST_ROWS:
         return f"with {len(panel.frame):,} rows the headline, {study.headline}, takes too long for {refits} refits"
+    terms = panel.n_periods * (1 + len([name for name in study.covariates if name != "graph"]))
+    clusters = panel.n_clusters if leaves_out(panel.n_clusters) else 1
+    if terms**3 * clusters * refits > MOST_TERMS:
+        return f"with its covariates the headline, {study.headline}, takes too long for {refits} refits"
     return ""
 
 
@@ -258,8 +266,8 @@ def of(lines: Iterable[Line], treatment: str) -> Lines:
 def broken_claims(base: Line, others: Lines, level: float) -> Lines:
     """Refits under which what the study claims of a treatment no longer stands.
 
-    A claimed effect breaks where zero enters the interval or the sign turns. Where no effect is claimed, it breaks where
-    a refit claims one, at a level shared among all refits (Bonferroni), since of many some will by chance.
+    A claimed effect breaks where zero enters the interval or the sign turns. Where no effect is claimed, that breaks
+    where a refit claims one, at a level shared among all refits (Bonferroni), since of many some will by chance.
     """
     if base.sign:
         return [line for line in others if line.sign != base.sign]
@@ -268,7 +276,7 @@ def broken_claims(base: Line, others: Lines, level: float) -> Lines:
 
 
 def verdict(fitter: Refitter, lines: Lines, study: Study) -> tuple[bool | None, Lines]:
-    """Whether each treatment's claim outlives all its refits, and those that break one; None where nothing is judged."""
+    """Whether each claim outlives all its refits, and those that break one; None where nothing is judged."""
     broken, judged = [], False
     for base in fitter.base:
         others = of(lines, base.treatment)

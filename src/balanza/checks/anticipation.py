@@ -33,8 +33,8 @@ treatment and $L^h_{it} = D_{i,t+h} - D_{it}$ before $g_i$, 0 from then on:
 - left out: the study on the rows without $g_i - h \leq t < g_i$
 - lead: the two-way fit with $\lambda_h L^h_{it}$ beside $\tau D_{it}$
 
-A claim is an interval without zero. The check fails if a $\hat\lambda_h$ has $p < (1 - \mathrm{level}) / m$, $m$ leads in
-all; if an effect is claimed and a refit without the rows before claims none or one of the other sign; or if none is
+A claim is an interval without zero. The check fails if a $\hat\lambda_h$ has $p < (1 - \mathrm{level}) / m$, $m$ leads
+in all; if an effect is claimed and a refit without the rows before claims none or one of the other sign; or if none is
 claimed and one of these $m$ refits has $p < (1 - \mathrm{level}) / m$.
 """,
     edge_cases=(
@@ -70,8 +70,8 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         If a dose has no start, no period lies before it, or the study cannot be estimated.
     """
     first = {item.name: altered.first_treated(panel, item) for item in study.treatments}
-    steps = MONTHS if panel.periods_per_year == 12 else (1,)
-    steps = tuple(step for step in steps if step < min(int(code.min()) for code in _begun(first, panel)))
+    wanted = MONTHS if panel.periods_per_year == 12 else (1,)
+    steps = [step for step in wanted if step < min(int(code.min()) for code in _begun(first, panel))]
     if not steps:
         raise Unsupported(
             "no time lies before the treatment", where=SPEC.name, cure="Start the window earlier, or give a `start`"
@@ -80,13 +80,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     out: Lines = []
     leads: Lines = []
     for step in steps:
-        what = f"{step} period{'s' * (step > 1)}" if panel.periods_per_year != 12 else _refit.plural(step, "month")
-        kept = _outside(panel, first, step)
-        case = f"without the {what} before" if step > 1 else f"without the {what.split()[1]} before"
-        out += fitter.tried(case, lambda kept=kept: (study, altered.keep(panel, kept)), study)
-        leads += _lead(
-            study, panel, first, step, f"in the {what} before" if step > 1 else f"in the {what.split()[1]} before"
-        )
+        what = _refit.plural(step, "month" if panel.periods_per_year == 12 else "period").removeprefix("1 ")
+        out += fitter.tried(f"without the {what} before", study, altered.keep, panel, _outside(panel, first, step))
+        leads += _lead(study, panel, first, step, f"in the {what} before")
     passed, broken = _refit.verdict(fitter, out, study)
     limit = (1 - study.level) / max(1, sum(line.made for line in leads))
     early = [line for line in leads if _clear(line, limit) and not fitter.void[line.treatment]]
@@ -148,7 +144,7 @@ def _lead(study: Study, panel: Panel, first: Mapping[str, np.ndarray], step: int
 def _sentence(
     study: Study, fitter: Refitter, out: Lines, leads: Lines, broken: Lines, early: Lines, passed: bool | None
 ) -> str:
-    scale = "log" if _refit.is_log(study) else "level"
+    scale = _refit.two_way_scale(study)
     parts = []
     for base in fitter.base:
         left, ahead = _refit.of(out, base.treatment), _refit.of(leads, base.treatment)
@@ -162,13 +158,14 @@ def _sentence(
         if ahead:
             parts.append(
                 f"in that time itself the two-way fit finds {_refit.spread(ahead, scale)}"
-                f" ({sum(line.sign != 0 for line in ahead) or 'none'} of {len(ahead)} with an interval that leaves out zero)"
+                f" ({sum(line.sign != 0 for line in ahead) or 'none'} of {len(ahead)} with an interval without zero)"
             )
     text = f"Refitted {fitter.engine}: {'; '.join(parts)}."
     if passed is None:
         return f"{text}{_refit.not_judged(fitter)}"
     if passed:
-        return f"{text} The outcome did not clearly move ahead of the treatment, and {_lower(_refit.finding(fitter))} stands."
+        found = _refit.finding(fitter)
+        return f"{text} The outcome did not clearly move ahead of the treatment, and t{found[1:]} stands."
     ends = []
     if early:
         names = ", ".join(f"{_refit.lead(study, line.treatment)}{line.case}" for line in early)
@@ -185,7 +182,3 @@ def _times(lines: Lines) -> str:
     """Which times were left out, in short."""
     times = [line.case.removeprefix("without the ").removesuffix(" before") for line in lines]
     return f"the {times[0]}" if len(times) == 1 else f"the {', '.join(times[:-1])} or {times[-1]}"
-
-
-def _lower(text: str) -> str:
-    return text[0].lower() + text[1:]

@@ -15,7 +15,6 @@ from balanza import altered
 from balanza.checks import _refit
 from balanza.checks._refit import Lines
 from balanza.contract import CheckResult, CheckSpec, Estimate, Outcome, Panel, Study
-from balanza.errors import Unsupported
 from balanza.estimators import _rates
 
 SMALL = 0.5
@@ -59,7 +58,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     Returns
     -------
     CheckResult
-        `passed` is None. `table` has the four fits for each treatment; `values` the numbers of units, people and events.
+        `passed` is None. `table` has the fits for each treatment, `values` the numbers of units, people and events.
 
     Raises
     ------
@@ -82,7 +81,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         cases[f"{what}, without units that have no event"] = (rate, ~empty)
     lines: Lines = []
     for case, (own, kept) in cases.items():
-        lines += fitter.tried(case, lambda own=own, kept=kept: _altered(study, own, panel, kept), study)
+        lines += fitter.tried(case, study, _altered, study, own, panel, kept)
     treated = np.logical_or.reduce([_ever(panel, item.name) for item in study.treatments])
     values = {
         "n_units": panel.n_units,
@@ -117,7 +116,8 @@ def _sentence(study: Study, lines: Lines, values: Mapping[str, float | None]) ->
         share = values["share_of_people_empty"]
         people = f" with {values['people_empty']:,.0f} people ({100 * share:.1f} % of all)" if share is not None else ""
         start = (
-            f"{n:,} of {values['n_units']:,} {many}{people} {'has' if n == 1 else 'have'} no {column} in any period, and a"
+            f"{n:,} of {values['n_units']:,} {many}{people} {'has' if n == 1 else 'have'} no {column} in any period,"
+            " and a"
             f" proportional effect says nothing of {'it' if n == 1 else 'them'}{_treated(study, values)}."
         )
     else:

@@ -82,7 +82,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         if near.sum() == control.sum():
             lines += _refit.refused(case, study, "all untreated units lie within it")
             continue
-        lines += fitter.tried(case, lambda kept=~near: (study, altered.keep_units(panel, kept)), study)
+        lines += fitter.tried(case, study, altered.keep_units, panel, ~near)
     passed, broken = _refit.verdict(fitter, lines, study)
     base = fitter.base[0]
     outside = [line for line in lines if line.made and not _inside(line, base)]
@@ -122,8 +122,8 @@ def _near(study: Study, panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarra
     control = cohort == NEVER
     if not control.any():
         raise Unsupported("there is no untreated unit", where=SPEC.name, cure="Nothing is to be left out")
-    since = exposed_since(*(panel.by_unit(str(name)) for name in columns), cohort, edges)
-    return edges, since, control
+    latitude, longitude = (panel.by_unit(str(name)) for name in columns)
+    return edges, exposed_since(latitude, longitude, cohort, edges), control
 
 
 def _sentence(

@@ -29,14 +29,14 @@ SPEC = CheckSpec(
     families=frozenset({"gaussian", "poisson"}),
     equation=r"""
 Two refits: on the rows before March 2020, and on all rows but those from March to May 2020 (of yearly rows, before 2020
-and without 2020). A claim is an interval without zero. Where an effect is claimed the check fails if a refit claims none
-or one of the other sign; where none is claimed, if one of the two has $p < (1 - \mathrm{level}) / 2$.
+and without 2020). A claim is an interval without zero. Where an effect is claimed the check fails if a refit claims
+none or one of the other sign; where none is claimed, if one of the two has $p < (1 - \mathrm{level}) / 2$.
 """,
     edge_cases=(
-        "Refused where the rows end before March 2020 or begin after it, and where periods are neither months nor years",
+        "Refused where the rows end before March 2020 or begin after it, and for periods that are no months or years",
         "A dose that stays the same in each unit keeps the size that it has over the whole window",
-        "Where no row of treatment lies before the pandemic, the effect cannot be told apart from it: nothing is judged,"
-        " and the sentence says so",
+        "Where no row of treatment lies before the pandemic, the effect cannot be told apart from it: nothing is"
+        " judged, and the sentence says so",
         "Fewer months of treatment make a wider interval, so that a claim may be lost for want of data alone",
     ),
 )
@@ -80,7 +80,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     fitter = _refit.refitter(SPEC, study, panel, rng, len(cases) + 1)
     lines: Lines = []
     for case, kept in cases.items():
-        lines += fitter.tried(case, lambda kept=kept: (study, altered.keep_periods(panel, kept)), study)
+        lines += fitter.tried(case, study, altered.keep_periods, panel, kept)
     lost = [line for line in lines if line.case == BEFORE and not line.made]
     passed, broken = _refit.verdict(fitter, lines, study)
     if passed and lost:
@@ -109,7 +109,7 @@ def _sentence(study: Study, fitter: Refitter, lines: Lines, broken: Lines, passe
         return f"{text} {_refit.finding(fitter)} stands without the pandemic."
     if passed is None:
         return f"{text}{_refit.not_judged(fitter)}"
-    told = " and ".join(
+    changes = " and ".join(
         dict.fromkeys(f"{line.case} ({_refit.lead(study, line.treatment)}{_refit.claimed(line)})" for line in broken)
     )
-    return f"{text} {_refit.finding(fitter)} changes {told}."
+    return f"{text} {_refit.finding(fitter)} changes {changes}."

@@ -67,11 +67,10 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
             cure="Add `variants: {treatment: {...}}` to the study, if there is a defensible one",
         )
     fitter = _refit.refitter(SPEC, study, panel, rng, len(given) + 1)
-    own, lines = study.treatment.name, []
+    own = study.treatment.name
+    lines: Lines = []
     for label in given:
-        found = fitter.tried(
-            title(study, label), lambda label=label: altered.with_treatment(study, panel, label), study
-        )
+        found = fitter.tried(title(study, label), study, altered.with_treatment, study, panel, label)
         lines += [line for line in found if line.treatment == own]
     made = _refit.of(lines, own)
     if not made:
@@ -103,7 +102,8 @@ def _sentence(study: Study, fitter: Refitter, base: Line, made: Lines, broken: L
     same = sum(_refit.numbers(line)[0] * _refit.numbers(base)[0] > 0 for line in made)
     told = ", ".join(f"{_refit.shown(line, fitter.scale)} with {line.case}" for line in made)
     text = (
-        f"Refitted {fitter.engine}, {_refit.lead(study, base.treatment)}{_refit.per(study, base.treatment)} the estimate"
+        f"Refitted {fitter.engine}, {_refit.lead(study, base.treatment)}{_refit.per(study, base.treatment)} the"
+        " estimate"
         f" is {_refit.shown(base, fitter.scale)} as the study defines its treatment, and {told}."
         f" {_agree(same, len(made))}"
     )

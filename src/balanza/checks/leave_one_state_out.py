@@ -143,7 +143,7 @@ def _refitted(study: Study, panel: Panel, groups: _Groups, cases: Mapping[str, n
     lines: Lines = []
     for case, out in cases.items():
         kept = ~out[groups.code]
-        lines += fitter.tried(case, lambda kept=kept: (study, altered.keep_units(panel, kept)), study)
+        lines += fitter.tried(case, study, altered.keep_units, panel, kept)
     return lines
 
 

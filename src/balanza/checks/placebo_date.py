@@ -30,8 +30,9 @@ $k$ periods, doses and order of the cohorts unchanged:
 D^k_{it} = D_{i,t+k}, \quad k = y, y + s, y + 2s, \ldots \leq g - y
 ```
 
-with $y$ periods a year and $s$ half of it (1 where periods are years or waves), so that a year lies before and after the
-first made-up start. Of $m$ placebos, $x$ have an interval without zero. For each treatment of $n$ the check fails if
+with $y$ periods a year and $s$ half of it (1 where periods are years or waves), so that a year lies before and after
+the first made-up start. Of $m$ placebos, $x$ have an interval without zero. For each treatment of $n$ the check fails
+if
 
 ```math
 \sum_{j \geq x} \binom{m}{j} \alpha^j (1 - \alpha)^{m - j} \leq \frac{\alpha}{n}, \quad \alpha = 1 - \mathrm{level}
@@ -73,7 +74,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     first = min(int(altered.first_treated(panel, item).min()) for item in study.treatments)
     year = round(panel.periods_per_year or 1)
     moves = range(year, first - year + 1, max(1, year // 2))
-    if not len(moves):
+    if not moves:
         raise Unsupported(
             f"{_refit.plural(first, 'period')} before the earliest treatment leave no year before and after a made-up"
             " start",
@@ -84,7 +85,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     lines: Lines = []
     for move in moves:
         case = f"as if from {panel.period_labels[first - move]}"
-        lines += fitter.tried(case, lambda move=move: (study, _moved(study, panel, move, first)), study)
+        lines += fitter.tried(case, study, _moved, study, panel, move, first)
     made = {base.treatment: _refit.of(lines, base.treatment) for base in fitter.base}
     if not any(made.values()):
         reason = lines[0].note.removeprefix("not possible: ")
@@ -102,7 +103,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     }
     every = [*fitter.base, *lines]
     passed = not failed if tails else None
-    sentence = _sentence(study, fitter, made, failed, passed, int(panel.n_periods - first))
+    sentence = _sentence(study, fitter, made, failed, passed)
     return CheckResult(SPEC.name, passed, sentence, values, _refit.table(every), _refit.strip(every))
 
 
@@ -128,9 +129,7 @@ def _as_large(base: Line, lines: Lines) -> float | None:
     return float(np.mean([abs(_refit.numbers(line)[0]) >= abs(_refit.numbers(base)[0]) for line in lines]))
 
 
-def _sentence(
-    study: Study, fitter: Refitter, made: Mapping[str, Lines], failed: list[str], passed: bool | None, after: int
-) -> str:
+def _sentence(study: Study, fitter: Refitter, made: Mapping[str, Lines], failed: list[str], passed: bool | None) -> str:
     parts = []
     for base in fitter.base:
         own = made[base.treatment]
@@ -142,7 +141,7 @@ def _sentence(
         dates = "a made-up date" if len(own) == 1 else f"{len(own)} made-up dates"
         parts.append(
             f"{_refit.lead(study, base.treatment)}at {dates} before the treatment it shows"
-            f" {_refit.spread(own, fitter.scale) if len(own) > 1 else _refit.size(_refit.numbers(own[0])[0], fitter.scale)}"
+            f" {_range(own, fitter)}"
             f" {_refit.per(study, base.treatment)}, {clear} of {len(own)} with an interval that leaves out zero; the"
             f" estimate itself is {_refit.shown(base, fitter.scale)}, and {larger} of {len(own)} placebos"
             f" {'is' if larger == 1 else 'are'} as large or larger"
@@ -154,6 +153,13 @@ def _sentence(
         return f"{text} That is no more than chance allows at the {100 * study.level:.0f} % level."
     who = f" ({', '.join(failed)})" if len(study.treatments) > 1 else ""
     return (
-        f"{text} That is more than chance allows{who}: units that were to be treated more were on another path before, and"
+        f"{text} That is more than chance allows{who}: units that were to be treated more were on another path"
+        " before, and"
         " the estimate may be a continuation of it."
     )
+
+
+def _range(lines: Lines, fitter: Refitter) -> str:
+    if len(lines) == 1:
+        return _refit.size(_refit.numbers(lines[0])[0], fitter.scale)
+    return _refit.spread(lines, fitter.scale)

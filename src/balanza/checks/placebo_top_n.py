@@ -33,8 +33,8 @@ SPEC = CheckSpec(
     families=frozenset({"gaussian", "poisson"}),
     equation=r"""
 Rows are summed by cluster (of other outcomes than counts, weighted means). $n$ is the number of clusters ever treated,
-but at most half of all, or for a dose a third of all; $g$ is the earliest treatment. For each whole year $y$ that ends a
-year or more before $g$, with $r_{cy}$ for the outcome per exposure,
+but at most half of all, or for a dose a third of all; $g$ is the earliest treatment. For each whole year $y$ that ends
+a year or more before $g$, with $r_{cy}$ for the outcome per exposure,
 
 ```math
 S^y_c = 1 \text{ for the } n \text{ clusters with the highest } r_{cy} \text{, or the highest }
@@ -43,9 +43,9 @@ S^y_c = 1 \text{ for the } n \text{ clusters with the highest } r_{cy} \text{, o
 
 and $\hat\rho_y$ is the two-way coefficient of $S^y_c \mathbf{1}\{t \in y + 1\}$ on all rows up to the end of $y + 1$,
 $\bar\rho$ its mean over years. It is compared with the study's two-way effect on a treated cluster; of a dose, the
-coefficient times the mean dose of the $n$ clusters with the highest less that of the others. The check fails if an effect
-is claimed, $\bar\rho$ has its sign and at least half its size, and of the $n$ treated more were among the $n$ so picked in
-the last year before $g$ than chance would have it ($p < 1 - \mathrm{level}$, hypergeometric).
+coefficient times the mean dose of the $n$ clusters with the highest less that of the others. The check fails if an
+effect is claimed, $\bar\rho$ has its sign and at least half its size, and of the $n$ treated more were among the $n$ so
+picked in the last year before $g$ than chance would have it ($p < 1 - \mathrm{level}$, hypergeometric).
 """,
     edge_cases=(
         "Refused where less than two whole years lie before the earliest treatment, and for a dose without a start",
@@ -58,7 +58,7 @@ the last year before $g$ than chance would have it ($p < 1 - \mathrm{level}$, hy
 
 @dataclass(frozen=True)
 class _Case:
-    """A treatment: its contrast, who is treated, and by kind of pick the placebos and the overlap with those treated."""
+    """A treatment: its effect on those treated, and by kind of pick the placebos and the overlap with them."""
 
     name: str
     effect: float
@@ -131,7 +131,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     lines = [line for case in cases for pick in case.placebos for line in case.placebos[pick]]
     verdicts = [_verdict(case, study.level) for case in cases]
     passed = False if False in verdicts else True if True in verdicts else None
-    scale = "log" if _refit.is_log(study) else "level"
+    scale = _refit.two_way_scale(study)
     values = {
         "scale": scale,
         "effect": {case.name: case.effect for case in cases},
@@ -220,16 +220,16 @@ def _rates(cells: Design, first: int, year: int) -> np.ndarray:
     """Outcome per exposure by cluster and whole year before the treatment, NaN where there is none."""
     weight = yearly(cells.weight, first, year)
     total = yearly(cells.outcome if cells.counts else cells.outcome * cells.weight, first, year)
-    return np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0)
+    return np.asarray(np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0))
 
 
 def _ranked(rates: np.ndarray, place: int, pick: str, counts: bool) -> np.ndarray:
     """What clusters are picked by in a year."""
     if pick == "level":
-        return rates[:, place]
+        return np.asarray(rates[:, place])
     before, now = rates[:, place - 1], rates[:, place]
     if not counts:
-        return now - before
+        return np.asarray(now - before)
     known = (before > 0) & (now > 0)
     return np.where(known, np.log(np.where(known, now, 1.0) / np.where(known, before, 1.0)), np.nan)
 
@@ -268,14 +268,14 @@ def _verdict(case: _Case, level: float) -> bool | None:
 
 
 def _sentence(study: Study, case: _Case, verdict: bool | None) -> str:
-    scale = "log" if _refit.is_log(study) else "level"
-    told = []
+    scale = _refit.two_way_scale(study)
+    told, who = [], study.cluster.replace("_", " ")
     for pick, words in PICKS.items():
         mean, made = case.mean(pick), [line for line in case.placebos[pick] if line.made]
         if mean is None:
             continue
         told.append(
-            f"picking the {_refit.plural(case.n, study.cluster.replace('_', ' '))} {words} {study.outcome.column} of a year makes"
+            f"picking the {_refit.plural(case.n, who)} {words} {study.outcome.column} of a year makes"
             f" {_refit.size(mean, scale)} in the next, on average over {_refit.plural(len(made), 'year')} before the"
             f" treatment ({case.overlap[pick]} of the {case.n} {'treated' if _binary(study, case) else 'most treated'}"
             f" were so picked in the last year; chance would have it {case.n * case.n / case.n_clusters:.1f})"

@@ -109,7 +109,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         "recorded_share": [pair.share for pair in pairs],
         "n_judged": len(judged),
         "n_moved": len(moved),
-        "scale": "log" if _refit.is_log(study) else "level",
+        "scale": _refit.two_way_scale(study),
         "level": level,
         "not_possible": refusals,
     }
@@ -155,7 +155,7 @@ def _whole(study: Study, panel: Panel, other: Outcome) -> Design:
 
 
 def _case(study: Study, name: str) -> str:
-    return f"{name} {'per' if _refit.is_log(study) else 'less'} {study.outcome.column}"
+    return f"{name} {'per' if _refit.two_way_scale(study) == 'log' else 'less'} {study.outcome.column}"
 
 
 def _same(one: Design, other: Design) -> tuple[Design, Design]:
@@ -186,7 +186,7 @@ def _same(one: Design, other: Design) -> tuple[Design, Design]:
 
 
 def _told(study: Study, pair: _Pair) -> str:
-    scale = "log" if _refit.is_log(study) else "level"
+    scale = _refit.two_way_scale(study)
     what = "their ratio" if scale == "log" else "their difference"
     parts = [
         f"{_refit.lead(study, own.treatment)}{_refit.per(study, own.treatment)} the first change by"
@@ -206,6 +206,7 @@ def _judged(study: Study, pair: _Pair, ratio: Line) -> str:
         return "no change of recording with the treatment can be told from none"
     more = "more" if ratio.sign > 0 else "less"
     return (
-        f"{more} is recorded in the second for the same {study.outcome.column} where there is more treatment, so that an"
+        f"{more} is recorded in the second for the same {study.outcome.column} where there is more treatment, so that"
+        " an"
         " effect on it is not one on violence alone"
     )

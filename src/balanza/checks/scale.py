@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from balanza.checks._refit import Line, Lines
 from balanza.contract import CheckResult, CheckSpec, Estimate, Outcome, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _rates
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OTHER_UNIT = 10.0
 
@@ -33,9 +37,9 @@ SPEC = CheckSpec(
     equation=r"""
 Two-way fits of the outcome's mean by Poisson, and by least squares of its rate $r$ (per 100,000 a year; the outcome
 itself where it has no exposure), of $\log(1 + r)$ and $\mathrm{asinh}(r)$, of $\log(1 + 10 r)$ and
-$\mathrm{asinh}(10 r)$, and of $r$ weighted by the people at risk. The check fails if two of them claim effects of unlike
-sign (intervals without zero), passes if all that were fitted have one sign, and judges nothing where signs differ and no
-two claims collide.
+$\mathrm{asinh}(10 r)$, and of $r$ weighted by the people at risk. The check fails if two of them claim effects of
+unlike sign (intervals without zero), passes if all that were fitted have one sign, and judges nothing where signs
+differ and no two claims collide.
 """,
     edge_cases=(
         "Refused for an outcome that is a logarithm already or is negative somewhere",
@@ -48,7 +52,7 @@ two claims collide.
 
 @dataclass(frozen=True)
 class _Scale:
-    """A scale: its name, the outcome's transform (None: as a count), whether people weigh, whether size means nothing."""
+    """A scale: its name, the transform (None: a count), whether people weigh, whether its size hangs on the unit."""
 
     name: str
     transform: Callable[[np.ndarray], np.ndarray] | None = None
@@ -99,18 +103,13 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     scales = _scales(_rates.is_rate(study))
     lines: Lines = []
     for scale in scales:
-        lines += fitter.tried(scale.name, lambda scale=scale: _on(study, panel, scale), study)
+        lines += fitter.tried(scale.name, study, _on, study, panel, scale)
     told = [_told(study, _refit.of(lines, base.treatment), scales) for base in fitter.base]
     verdicts = [_verdict(_refit.of(lines, base.treatment)) for base in fitter.base if not fitter.void[base.treatment]]
     passed = False if False in verdicts else True if verdicts and all(verdicts) else None
     values = {
         "n_scales": len(scales),
-        "signs": {
-            base.treatment: {
-                line.case: int(np.sign(_refit.numbers(line)[0])) for line in _refit.of(lines, base.treatment)
-            }
-            for base in fitter.base
-        },
+        "signs": {base.treatment: _signs(_refit.of(lines, base.treatment)) for base in fitter.base},
     }
     sentence = f"{' '.join(told)}{_refit.not_judged(fitter)}"
     return CheckResult(SPEC.name, passed, sentence, values, _refit.table(lines), _in_errors(lines))
@@ -130,6 +129,10 @@ def _on(study: Study, panel: Panel, scale: _Scale) -> tuple[Study, Panel]:
     return replace(changed, weights="people"), replace(other, frame=other.frame.assign(weight=people))
 
 
+def _signs(lines: Lines) -> dict[str, int]:
+    return {line.case: int(np.sign(_refit.numbers(line)[0])) for line in lines}
+
+
 def _verdict(lines: Lines) -> bool | None:
     claims = {line.sign for line in lines} - {0}
     if len(claims) > 1:
@@ -146,7 +149,8 @@ def _told(study: Study, lines: Lines, scales: tuple[_Scale, ...]) -> str:
     clear = sum(line.sign != 0 for line in lines)
     if not (up and down):
         text = (
-            f"{start}the two-way effect is {'a rise' if up else 'a fall'} on all {len(lines)} scales (Poisson, the rate and"
+            f"{start}the two-way effect is {'a rise' if up else 'a fall'} on all {len(lines)} scales (Poisson, the"
+            " rate and"
             f" logarithms that let zeros in), clearly so on {clear or 'none'}."
         )
     else:
@@ -182,12 +186,13 @@ def _unit(lines: Lines, scales: tuple[_Scale, ...]) -> str:
         return ""
     one, ten = (_refit.numbers(line)[0] for line in found[:2])
     return (
-        f" The sizes on log1p and asinh are no percentages: merely counting in tenths of a unit takes the effect on log1p"
+        f" The sizes on log1p and asinh are no percentages: merely counting in tenths of a unit takes the effect on"
+        " log1p"
         f" from {one:.3g} to {ten:.3g}."
     )
 
 
-def _in_errors(lines: Lines) -> object:
+def _in_errors(lines: Lines) -> pd.DataFrame:
     """Effects in their standard errors, which alone can share an axis."""
     return _refit.strip(
         replace(

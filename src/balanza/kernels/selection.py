@@ -42,7 +42,7 @@ def highest(values: np.ndarray, count: int) -> np.ndarray:
     order = np.argsort(np.where(np.isnan(values), np.inf, -values), kind="stable")[:count]
     out = np.zeros(len(values), bool)
     out[order] = True
-    return out & ~np.isnan(values)
+    return np.asarray(out & ~np.isnan(values))
 
 
 def overlap_p_value(both: int, one: int, other: int, total: int) -> float:

@@ -153,7 +153,7 @@ def _state_treatments(
         table = table.assign(year=table["period"].dt.year).merge(by_state, on=["state", "year"], how="left")
         rates = {
             name.replace("elements", "per_100k"): PER * table[name] / table["population"]
-            for name in table
+            for name in map(str, table)
             if name.startswith("guard_elements")
         }
         parts.both.append(table[["state", "period", "guard_elements"]].assign(**rates))
