@@ -156,10 +156,11 @@ def _by_cluster(design: Design) -> Design:
 
     weight, rows = summed(design.weight), summed(seen.astype(float))
     outcome = summed(design.outcome if design.counts else design.outcome * design.weight)
-    outcome = np.where(rows > 0, outcome if design.counts else np.divide(outcome, weight, where=weight > 0), np.nan)
+    if not design.counts:
+        outcome = outcome / np.where(rows > 0, weight, 1.0)
     return replace(
         design,
-        outcome=outcome,
+        outcome=np.where(rows > 0, outcome, np.nan),
         weight=np.where(rows > 0, weight, np.nan),
         covariates=np.empty((0, *shape)),
         baseline=np.empty((shape[0], 0)),
