@@ -44,8 +44,8 @@ R = \left[\min_s \hat\tau_{(s)}, \max_s \hat\tau_{(s)}\right]
 Where an effect is claimed the check fails if any $\hat\tau_{(s)}$ claims none or one of the other sign; where none is
 claimed, if any of the $m$ refits has $p < (1 - \mathrm{level}) / m$.
 
-With many rows the two-way fit stands in for the headline, and each refit is one Newton step from the fit of all rows,
-from the sums $G_c$ and $g_c$ of each cluster:
+With many rows the two-way fit stands in for the headline, and each refit (of counts, one Newton step from the fit of
+all rows) comes from the sums $G_c$ and $g_c$ of each cluster:
 
 ```math
 \hat\beta_{(s)} = \left(\sum_{c \notin s} G_c\right)^{-1} \sum_{c \notin s} g_c
@@ -115,7 +115,8 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     cases = groups.cases()
     fitter = _refit.refitter(SPEC, study, panel, rng, len(cases) + 1)
     if "two-way" in fitter.engine:
-        lines, how = _by_sums(study, panel, groups, cases), ", one Newton step each"
+        lines = _by_sums(study, panel, groups, cases)
+        how = ", one Newton step each" * (study.outcome.family == "poisson")
     else:
         lines, how = _refitted(study, panel, groups, cases, fitter), ""
     passed, broken = _refit.verdict(fitter, lines, study)
