@@ -142,7 +142,8 @@ class Panel:
       g_<treatment>           for absorbing treatments: the code of the first treated period, -1 for never;
                               a code may lie beyond the window's last period (treated later than seen)
       and, under their own names, the covariates, moderators and instruments, the columns that options called
-      `..._column` ask for, and the outcomes of families, which may be NaN.
+      `..._column` ask for, and, NaN where they are not known, the outcomes of families and the columns of `variants`
+      (as they stand in the table; a column of first treated periods as codes like g_<treatment>).
     A panel with a single period is a cross-section.
     `start` gives, per dose treatment with a start, the code of the first period with a dose.
     `periods_per_year` is 12 for months, 1 for years, and None where periods are neither (survey waves): then nothing is

@@ -101,7 +101,7 @@ def columns_of(study: Study) -> list[str]:
         wanted.append(treatment.first_treated if isinstance(treatment.first_treated, str) else None)
     wanted += _passed_on(study)
     wanted += [column for family in study.families.values() for column in family]
-    wanted += _alternatives(study)
+    wanted += [*_alternatives(study), *_alternative_starts(study)]
     return list(dict.fromkeys(column for column in wanted if column))
 
 
@@ -126,9 +126,17 @@ def family_outcomes(study: Study) -> dict[str, str]:
 
 def _alternatives(study: Study) -> list[str]:
     """Columns of other measures of the outcome and other definitions of the treatment."""
-    others = [*study.variants.get("outcome", {}).values(), *study.variants.get("treatment", {}).values()]
-    named = [other.get(key) for other in others for key in ("column", "exposure")]
+    outcomes, treatments = (list(study.variants.get(axis, {}).values()) for axis in ("outcome", "treatment"))
+    named = [other.get(key) for other in outcomes for key in ("column", "exposure")]
+    # A definition without a column of its own is built anew from the treatment's, which is in no other place as it was.
+    named += [other.get("column") or study.treatment.column for other in treatments]
     return [name for name in named if name]
+
+
+def _alternative_starts(study: Study) -> list[str]:
+    """Columns of first treated periods of other definitions of the treatment."""
+    named = [other.get("first_treated") for other in study.variants.get("treatment", {}).values()]
+    return [name for name in named if isinstance(name, str)]
 
 
 def gapped(study: Study) -> dict[str, str]:
@@ -196,6 +204,9 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
         start.update(_add_treatment(frame, rows, treatment, Axis(span, monthly), unit_labels))
     for name, role in gapped(study).items():
         frame[name] = rows.numbers(name, role, gaps=True)
+    for name in _alternative_starts(study):
+        other = replace(study.treatment, first_treated=name)
+        frame[name] = cohort_codes(rows, other, Axis(span, monthly), unit_codes)
     odd = _oddities(study, frame, rows, start, periods.labels(span, monthly))
     frame = frame.sort_values(["unit", "period"], ignore_index=True)
     return Panel(

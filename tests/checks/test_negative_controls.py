@@ -161,3 +161,11 @@ def test_a_dose_of_a_single_cluster_is_not_judged() -> None:
     dose = np.where(np.arange(UNITS) == 3, 1.5, 0.0)[:, None] * (np.arange(PERIODS) >= START)
     result = run(make_study([treatment("dose")]), panel_of(rng.normal(size=dose.shape), {"guard": dose}))
     assert result.passed is None and "hangs on a single cluster" in result.sentence
+
+
+def test_an_outcome_that_cannot_move_is_declared_missing_where_none_is_named() -> None:
+    study, panel = dose_world(6, family="poisson")
+    assert "Declared missing: an outcome that the treatment cannot move" in run(study, panel).sentence
+    named = dataclasses.replace(study, families={"negative_control": ("falls",)})
+    falls = dataclasses.replace(panel, frame=panel.frame.assign(falls=panel.frame["outcome"]))
+    assert "Declared missing" not in run(named, falls).sentence

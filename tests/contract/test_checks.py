@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tests.contract import formulas
 from tests.contract.event_studies import event_study
-from tests.contract.panels import FIRST, PERIODS, UNITS, make_panel, make_study, treated, treatment
+from tests.contract.panels import FIRST, PERIODS, UNITS, make_panel, make_study, path, treated, treatment
 
 from balanza.checks import _template
 from balanza.contract import CheckResult, Estimate, Panel, Study
@@ -27,21 +27,48 @@ cases = pytest.mark.parametrize(("entry", "kind", "family"), CASES)
 FEW = np.where(np.arange(UNITS) % 6 < 3, FIRST, -1)  # six treated clusters, since one check is for few
 
 
+PLACES = {"latitude_column": "latitude", "longitude_column": "longitude", "rings": [20, 40]}
+OTHER = {
+    "binary": {"first_treated": {f"unit {unit:03d}": 2018 for unit in range(5)}},
+    "reversible": {"column": "other"},
+    "dose": {"column": "other"},
+}
+
+
 def build(kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Panel]:
+    """A yearly panel from 2012 with places, another outcome, and other measures of the outcome and the treatment."""
     rng = np.random.default_rng(5)
     rate = np.exp(3 + 0.3 * rng.normal(size=(UNITS, 1)) + 0.1 * rng.normal(size=(UNITS, PERIODS)))
+    others = {
+        "latitude": 20 + 0.1 * np.arange(UNITS),
+        "longitude": np.full(UNITS, -100.0),
+        "kidnappings": np.round(0.2 * rate),
+        "files": np.round(0.8 * rate + rng.normal(size=rate.shape)),
+        "other": path(kind) * (1 if kind == "reversible" else rng.uniform(0.5, 1.5, (UNITS, 1))),
+    }
     panel = make_panel(
         np.round(rate),
         {"guard": FEW if kind == "binary" else treated(kind)},
         exposure=np.full((UNITS, PERIODS), 1000.0) if family == "poisson" else None,
         cluster=np.arange(UNITS),
+        covariates=others,
         start={"guard": 6} if kind == "dose" else None,
-        covariates={"kidnappings": np.round(0.2 * rate)},
+        periods_per_year=1.0,
     )
+    panel = dataclasses.replace(panel, period_labels=np.arange(2012, 2012 + PERIODS))
     if shuffle:
         panel = dataclasses.replace(panel, frame=panel.frame.sample(frac=1, random_state=2).reset_index(drop=True))
+    item = dataclasses.replace(treatment(kind), start=2018 if kind == "dose" else None)
+    variants = {"outcome": {"files": {"column": "files"}}, "treatment": {"other": OTHER[kind]}}
     families = {"lethal": ("homicides",), "other": ("kidnappings",)}
-    return make_study([treatment(kind)], family, draws=49, headline="poisson", families=families), panel
+    changes = {
+        "draws": 49,
+        "headline": "poisson",
+        "families": families,
+        "variants": variants,
+        "options": {"spillover": PLACES},
+    }
+    return make_study([item], family, **changes), panel
 
 
 def estimates() -> dict[str, Estimate]:

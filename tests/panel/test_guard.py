@@ -97,6 +97,34 @@ def test_headquarters_can_be_held_out_and_are_flagged_either_way(quality: Qualit
     assert [(row["jump"], row["held_out"]) for row in quality.rows("headquarters")] == [(640, False), (640, True)]
 
 
+def test_other_measures_stand_beside_the_figures_whatever_the_switch_says(
+    repairs: list[dict], quality: Quality
+) -> None:
+    states = ["05", "06", "09"]
+    for counted in (True, False):
+        frame = guard.by_state_month(tidy(defective()), repairs, states, span("2020-11", "2021-03"), counted, quality)
+        coahuila = frame[frame["state"] == "05"].set_index("period")
+        assert list(coahuila["guard_elements_published"]) == [100, 110, 120, 100, 940]
+        assert list(coahuila["guard_elements_with_headquarters"]) == [100, 110, 120, 120, 140]
+        # February is carried from January; March is only put back in its row
+        assert list(coahuila["guard_elements_not_carried"].fillna(-1)) == [100, 110, 120, -1, 140]
+    sound = guard.by_state_month(tidy(TRUE), repairs, states, span("2020-11", "2021-03"), True, quality)
+    assert sound["guard_elements_not_carried"].notna().all()
+
+
+def test_headquarters_counted_and_held_out_are_both_told(quality: Quality) -> None:
+    months = ["2020-05", "2020-06", "2020-07", "2020-08"]
+    table = tidy({"09": [480, 490, 1130, 1106], "05": [1, 2, 3, 4]}, months=months)
+    for counted in (True, False):
+        frame = guard.by_state_month(table, [], ["05", "09"], span("2020-05", "2020-08"), counted, quality)
+        capital = frame[frame["state"] == "09"]
+        assert list(capital["guard_elements_with_headquarters"]) == [480, 490, 1130, 1106]
+        assert list(capital["guard_elements_without_headquarters"]) == [480, 490, 490, 466]
+        assert list(capital["guard_elements"]) == list(
+            capital[f"guard_elements_{'with' if counted else 'without'}_headquarters"]
+        )
+
+
 def test_the_table_of_all_months_rules_and_a_sheet_that_disagrees_is_noted(quality: Quality) -> None:
     both = pd.concat([tidy({"05": [7, 8, 9, 10, 11]}, "guard_2020"), tidy({"05": [7, 8, 9, 10, 99]})])
     cells = guard.published(both, quality)

@@ -138,7 +138,8 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     judged = [row for row in rows if row["passed"] is not None]
     failed = [row for row in judged if not row["passed"]]
     values = {"n_judged": len(judged), "n_failed": len(failed), "errors": effects[0].error_type}
-    return CheckResult(SPEC.name, not failed if judged else None, _sentence(rows, study), values, table)
+    sentence = _sentence(rows, study) + _missing(study)
+    return CheckResult(SPEC.name, not failed if judged else None, sentence, values, table)
 
 
 def _periods(panel: Panel, years: int) -> int:
@@ -263,6 +264,16 @@ def _holm(p_values: list[float | None]) -> list[float | None]:
         highest = max(highest, min(1.0, (len(given) - rank) * p))
         out[place] = highest
     return out
+
+
+def _missing(study: Study) -> str:
+    """What is declared missing where no outcome is there that the treatment cannot move."""
+    if study.families.get(NEGATIVE_CONTROL):
+        return ""
+    return (
+        " Declared missing: an outcome that the treatment cannot move (deaths by diabetes, complaints against agencies"
+        f" without a part in security); the study names none in the family `{NEGATIVE_CONTROL}`."
+    )
 
 
 def _sentence(rows: list[dict[str, Any]], study: Study) -> str:

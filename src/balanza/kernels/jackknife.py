@@ -76,10 +76,11 @@ def leave_out(information: np.ndarray, scores: np.ndarray, n_coefficients: int) 
         Changes of the coefficients, so that their Gram is CV3; None where one hangs on a single cluster.
     """
     total = information.sum(axis=0)
+    whole = _own(total, n_coefficients)
     changes = np.empty((len(scores), n_coefficients))
     for code, (own, score) in enumerate(zip(information, scores, strict=True)):
         rest = total - own
-        if not _identified(rest, total, n_coefficients):
+        if not _identified(_own(rest, n_coefficients), whole):
             return None
         try:
             changes[code] = -linalg.solve(rest, score, assume_a="sym")[:n_coefficients]
@@ -112,13 +113,14 @@ def curvature(mass: np.ndarray, x: np.ndarray, z: np.ndarray) -> np.ndarray:
     return np.block([[own, cross], [cross.T, block]])
 
 
-def _identified(rest: np.ndarray, total: np.ndarray, n_regressors: int) -> bool:
+def _own(matrix: np.ndarray, n_regressors: int) -> np.ndarray:
+    """Information on the coefficients net of all other parameters."""
+    nuisance = matrix[n_regressors:, n_regressors:]
+    cross = matrix[:n_regressors, n_regressors:]
+    return np.asarray(matrix[:n_regressors, :n_regressors] - cross @ linalg.pinvh(nuisance, rtol=1e-12) @ cross.T)
+
+
+def _identified(rest: np.ndarray, whole: np.ndarray) -> bool:
     """Whether each coefficient keeps variation of its own when a cluster is left out."""
-
-    def own(matrix: np.ndarray) -> np.ndarray:
-        nuisance = matrix[n_regressors:, n_regressors:]
-        cross = matrix[:n_regressors, n_regressors:]
-        return np.asarray(matrix[:n_regressors, :n_regressors] - cross @ linalg.pinvh(nuisance, rtol=1e-12) @ cross.T)
-
-    size = np.sqrt(np.diag(own(total)))
-    return bool(linalg.eigvalsh(own(rest) / np.outer(size, size))[0] > 1e-8)
+    size = np.sqrt(np.diag(whole))
+    return bool(linalg.eigvalsh(rest / np.outer(size, size))[0] > 1e-8)

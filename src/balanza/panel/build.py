@@ -151,8 +151,12 @@ def _state_treatments(
             elements, repairs, sorted(by_state["state"].unique()), span, config.guard_headquarters, quality
         )
         table = table.assign(year=table["period"].dt.year).merge(by_state, on=["state", "year"], how="left")
-        table["guard_per_100k"] = PER * table["guard_elements"] / table["population"]
-        parts.both.append(table[["state", "period", "guard_elements", "guard_per_100k"]])
+        rates = {
+            name.replace("elements", "per_100k"): PER * table[name] / table["population"]
+            for name in map(str, table)
+            if name.startswith("guard_elements")
+        }
+        parts.both.append(table[["state", "period", "guard_elements"]].assign(**rates))
         parts.state.append(table[["state", "period", "guard_elements_published"]])
     prices = tables.optional("consumer_prices")
     worth = money.deflator(prices) if prices is not None else None
@@ -263,7 +267,15 @@ SUMS = (
     "sesnsp_homicide_files",
     "army_clashes",
 )
-MEANS = ("guard_elements", "guard_elements_published", "guard_per_100k")
+MEANS = (
+    "guard_elements",
+    "guard_elements_published",
+    "guard_per_100k",
+    "guard_per_100k_published",
+    "guard_per_100k_with_headquarters",
+    "guard_per_100k_without_headquarters",
+    "guard_per_100k_not_carried",
+)
 SURVEYS = ("workforce", "wage")
 _QUARTERS = 9
 

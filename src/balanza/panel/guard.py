@@ -181,6 +181,17 @@ def hold_headquarters(table: Cells, counted: bool, quality: Quality) -> Cells:
     }
 
 
+def _carried(repairs: list[dict[str, Any]], raw: Cells, repaired: Cells) -> set[tuple[str, pd.Timestamp]]:
+    """Cells of the rules that take another month's value, where the rule was applied to the table."""
+    moved = [row for row in repairs if row["take_period"] != row["period"]]
+    applied = {
+        (row["rule"], row["period"])
+        for row in moved
+        if repaired.get((row["state"], row["period"])) != raw.get((row["state"], row["period"]))
+    }
+    return {(row["state"], row["period"]) for row in moved if (row["rule"], row["period"]) in applied}
+
+
 def by_state_month(
     table: pd.DataFrame,
     repairs: Iterable[dict[str, Any]],
@@ -205,18 +216,31 @@ def by_state_month(
     Returns
     -------
     DataFrame
-        state, period, guard_elements, guard_elements_published.
+        state, period, guard_elements, and after it in an underscore: as published; repaired with headquarters counted
+        and held out, whatever the switch says; and without the months that a repair carries from another.
     """
     raw = published(table, quality)
     note_repeated(raw, quality)
-    good = hold_headquarters(repair(raw, repairs, quality), counted, quality)
+    rules = list(repairs)
+    repaired = repair(raw, rules, quality)
+    good = hold_headquarters(repaired, counted, quality)
+    carried = _carried(rules, raw, repaired)
+    measures = {
+        "guard_elements": good,
+        "guard_elements_published": raw,
+        "guard_elements_with_headquarters": repaired,
+        "guard_elements_without_headquarters": hold_headquarters(repaired, False, Quality()),
+        "guard_elements_not_carried": {cell: n for cell, n in good.items() if cell not in carried},
+    }
     nothing = float("nan")
+
+    def told(cells: Cells, cell: tuple[str, pd.Timestamp]) -> float:
+        return 0.0 if cell[1] < BEGINS else float(cells.get(cell, nothing))
+
     rows = [
-        (state, month, 0.0, 0.0)
-        if month < BEGINS
-        else (state, month, float(good.get((state, month), nothing)), float(raw.get((state, month), nothing)))
+        (state, month, *(told(cells, (state, month)) for cells in measures.values()))
         for state in states
         for month in months
     ]
-    frame = pd.DataFrame(rows, columns=["state", "period", "guard_elements", "guard_elements_published"])
+    frame = pd.DataFrame(rows, columns=["state", "period", *measures])
     return frame.astype({"period": "datetime64[us]"})

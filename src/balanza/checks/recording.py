@@ -1,0 +1,212 @@
+"""Violence or its recording: does the treatment move the outcome, or how much of it a recorder writes down?
+
+The same homicides are counted by INEGI from death certificates and by the prosecutors (SESNSP) from their files. More
+officers may record more, or classify otherwise, without a single homicide more or fewer. The effect on the ratio of the
+two counts is the difference of the effects on each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from balanza import altered
+from balanza.checks import _refit, _twoway
+from balanza.checks._refit import Line, Lines
+from balanza.checks._twoway import Design
+from balanza.contract import CheckResult, CheckSpec, Estimate, Outcome, Panel, Study
+from balanza.errors import Unsupported
+
+SPEC = CheckSpec(
+    name="recording",
+    title="Violence or its recording",
+    question="Does the treatment move violence, or how it is recorded?",
+    reference="Levitt (1998), Journal of Quantitative Criminology 14(1), on police and the reporting of crime",
+    treatments=frozenset({"binary", "reversible", "dose"}),
+    families=frozenset({"gaussian", "poisson"}),
+    equation=r"""
+For the study's outcome $Y$ and each other measure $S$ of `variants.outcome`, two-way fits (Poisson for counts, least
+squares otherwise) on the rows where both are known and the units where both have events. The effect on what is
+recorded, relative to what the study counts, is
+
+```math
+\hat\delta = \hat\beta_S - \hat\beta_Y, \quad
+\hat V(\hat\delta) = \frac{G-1}{G} \sum_c \left(\hat\delta_{(c)} - \hat\delta\right)^2
+```
+
+where $\hat\delta_{(c)}$ leaves cluster $c$ out of both fits (one Newton step); with more than 100 clusters the sandwich
+of the difference of influences. The check fails if zero lies outside the interval of a $\hat\delta$ at the level
+$1 - (1 - \mathrm{level}) / m$, with $m$ differences in all.
+""",
+    edge_cases=(
+        "Refused where the study names no other measure of its outcome, or none that is known in the rows",
+        "Always the two-way fit, since both fits must leave out the same clusters together",
+        "That the ratio stays does not show that both recorders are right: both may miss the same",
+        "Not judged where a clustered error is void: a treatment that changes in fewer than five clusters",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """What came of one other measure: by treatment the effect on each and on the ratio, and why that judges nothing."""
+
+    column: str
+    title: str
+    share: float
+    own: Lines
+    other: Lines
+    ratio: Lines
+    void: Mapping[str, str | None]
+
+
+def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
+    """Fit the study's outcome and each other measure on the same rows, and compare.
+
+    Parameters
+    ----------
+    study, panel : as in the contract
+    estimates : mapping
+        Not used: the check makes its own two-way fits.
+    rng : Generator
+        Not used.
+
+    Returns
+    -------
+    CheckResult
+        `passed`: whether no difference tells itself from zero; None where errors judge nothing. `table` has for each
+        other measure and treatment the effect on the study's outcome, on the other, and on their ratio.
+
+    Raises
+    ------
+    Unsupported
+        If the study names no other measure, or none can be fitted.
+    """
+    given = study.variants.get("outcome", {})
+    if not given:
+        raise Unsupported(
+            "the study names no other measure of its outcome",
+            where=SPEC.name,
+            cure="Add `variants: {outcome: {...}}` to the study, if another recorder counts the same",
+        )
+    pairs, refusals = [], []
+    level = 1 - (1 - study.level) / (len(given) * len(study.treatments))
+    for label in given:
+        try:
+            pairs.append(_pair(study, panel, label, level))
+        except Unsupported as refusal:
+            refusals.append(f"{label}: {refusal.problem}")
+    if not pairs:
+        raise Unsupported("; ".join(refusals), where=SPEC.name, cure="Name measures that are known in the rows")
+    lines = [line for pair in pairs for line in (*pair.own, *pair.other, *pair.ratio)]
+    judged = [line for pair in pairs for line in pair.ratio if not pair.void[line.treatment]]
+    moved = [line for line in judged if line.sign]
+    passed = not moved if judged else None
+    values = {
+        "measures": [pair.column for pair in pairs],
+        "recorded_share": [pair.share for pair in pairs],
+        "n_judged": len(judged),
+        "n_moved": len(moved),
+        "scale": _refit.two_way_scale(study),
+        "level": level,
+        "not_possible": refusals,
+    }
+    return CheckResult(
+        SPEC.name,
+        passed,
+        " ".join(_told(study, pair) for pair in pairs),
+        values,
+        _refit.table(lines),
+        _refit.strip(lines),
+    )
+
+
+def _pair(study: Study, panel: Panel, label: str, level: float) -> _Pair:
+    other = altered.other_outcome(study, label)
+    known = altered.with_outcome(study, panel, other)[1]
+    own_study, own = altered.with_outcome(study, panel, study.outcome)
+    column = panel.frame[other.column].to_numpy(float)
+    both = altered.keep(own, np.isfinite(column))
+    designs = _same(_twoway.whole(SPEC, own_study, both), _whole(study, known, other))
+    found = [_twoway.fit(design) for design in designs]
+    effects, moments = [item[1] for item in found], [item[0] for item in found]
+    ratio = [_refit.difference(moments[1], moments[0], place) for place in range(len(study.treatments))]
+    void = {
+        treatment.name: _twoway.void_error(designs[0], place, treatment, ratio[place])
+        for place, treatment in enumerate(study.treatments)
+    }
+    name, n_units = other.column, len(designs[0].outcome)
+    counted = np.nansum(designs[0].outcome)
+    return _Pair(
+        column=name,
+        title=study.variants["outcome"][label].get("title") or name.replace("_", " "),
+        share=float(np.nansum(designs[1].outcome) / counted) if counted else float("nan"),
+        own=_refit.from_effects(f"{study.outcome.column}, where {name} is known", study, effects[0], n_units),
+        other=_refit.from_effects(name, study, effects[1], n_units),
+        ratio=_refit.from_effects(_case(study, name), replace(study, level=level), ratio, n_units),
+        void=void,
+    )
+
+
+def _whole(study: Study, panel: Panel, other: Outcome) -> Design:
+    return _twoway.whole(SPEC, replace(study, outcome=other), panel)
+
+
+def _case(study: Study, name: str) -> str:
+    return f"{name} {'per' if _refit.two_way_scale(study) == 'log' else 'less'} {study.outcome.column}"
+
+
+def _same(one: Design, other: Design) -> tuple[Design, Design]:
+    """Both designs on the units that tell anything in both, with the same clusters."""
+    if one.outcome.shape != other.outcome.shape:
+        raise Unsupported("its rows are not those of the study", where=SPEC.name, cure="Give both the same exposure")
+
+    def tells(design: Design) -> np.ndarray:
+        told = np.nan_to_num(design.outcome) > 0 if design.counts else ~np.isnan(design.outcome)
+        return np.asarray(told.any(axis=1))
+
+    units = tells(one) & tells(other)
+    if not units.any():
+        raise Unsupported("no unit has events of both measures", where=SPEC.name, cure="Use wider rows")
+    kept = [
+        replace(
+            design,
+            outcome=design.outcome[units],
+            weight=design.weight[units],
+            treatments=design.treatments[:, units],
+            covariates=design.covariates[:, units],
+            baseline=design.baseline[units],
+            cluster=design.cluster[units],
+        )
+        for design in (one, other)
+    ]
+    return _twoway.trimmed(kept[0]), _twoway.trimmed(kept[1])
+
+
+def _told(study: Study, pair: _Pair) -> str:
+    scale = _refit.two_way_scale(study)
+    what = "their ratio" if scale == "log" else "their difference"
+    parts = [
+        f"{_refit.lead(study, own.treatment)}{_refit.per(study, own.treatment)} the first change by"
+        f" {_refit.shown(own, scale)}, the second by {_refit.shown(other, scale)}, and {what} by"
+        f" {_refit.shown(ratio, scale)}; {_judged(study, pair, ratio)}"
+        for own, other, ratio in zip(pair.own, pair.other, pair.ratio, strict=True)
+    ]
+    count = f" ({100 * pair.share:.0f} for 100 of these)" if study.outcome.family == "poisson" else ""
+    return f"{study.outcome.column.capitalize()} against {pair.title}{count}: {'. '.join(parts)}."
+
+
+def _judged(study: Study, pair: _Pair, ratio: Line) -> str:
+    void = pair.void[ratio.treatment]
+    if void:
+        return f"whether recording moves with the treatment is not judged: {void}"
+    if not ratio.sign:
+        return "no change of recording with the treatment can be told from none"
+    more = "more" if ratio.sign > 0 else "less"
+    return (
+        f"{more} is recorded in the second for the same {study.outcome.column} where there is more treatment, so that"
+        " an"
+        " effect on it is not one on violence alone"
+    )
