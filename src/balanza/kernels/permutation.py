@@ -60,6 +60,30 @@ def score_statistics(
 
     Parameters
     ----------
+    residual, weights, treatment, orders, others, cluster, baseline : as in `score_fits`
+
+    Returns
+    -------
+    ndarray, shape (n_draws,)
+        The sum of a cluster's scores over clusters, divided by the root of their sum of squares; 0 where a draw
+        leaves the treatment without variation of its own.
+    """
+    return score_fits(residual, weights, treatment, orders, others, cluster, baseline)[1]
+
+
+def score_fits(
+    residual: np.ndarray,
+    weights: np.ndarray,
+    treatment: np.ndarray,
+    orders: np.ndarray,
+    others: np.ndarray | None = None,
+    cluster: np.ndarray | None = None,
+    baseline: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients and studentised scores of the treatment's paths handed to other clusters.
+
+    Parameters
+    ----------
     residual : ndarray, shape (n_units, n_periods)
         Outcome minus its fit under the null (times the weights for least squares), 0 where there is no row.
     weights : ndarray, shape (n_units, n_periods)
@@ -78,16 +102,19 @@ def score_statistics(
 
     Returns
     -------
-    ndarray, shape (n_draws,)
-        The sum of a cluster's scores over clusters, divided by the root of their sum of squares; 0 where a draw
-        leaves the treatment without variation of its own.
+    coefficient : ndarray, shape (n_draws,)
+        Of least squares; for Poisson one Newton step from the fit under the null. NaN where a draw leaves the treatment
+        without variation of its own.
+    statistic : ndarray, shape (n_draws,)
+        The sum of a cluster's scores over clusters, divided by the root of their sum of squares; 0 there.
     """
     cluster = np.arange(len(weights)) if cluster is None else cluster
     others = np.empty((0, *weights.shape)) if others is None else np.where(weights > 0, others, 0.0)
     null = _null(residual, weights, treatment, others, cluster, within.standardised(baseline, len(weights)))
     size = max(1, BATCH_CELLS // max(treatment.size, weights.size))
     parts = [_batch(null, treatment, orders[start : start + size], cluster) for start in range(0, len(orders), size)]
-    return np.concatenate(parts)
+    coefficient, statistic = np.concatenate(parts, axis=1)
+    return coefficient, statistic
 
 
 def _null(
@@ -129,7 +156,7 @@ def _null(
 
 
 def _batch(null: _Null, treatment: np.ndarray, orders: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Statistics of some draws, shape (n_draws,): Frisch and Waugh's projection of each draw, summed to clusters."""
+    """Coefficients and statistics of some draws, (2, n_draws): Frisch and Waugh's projection, summed to clusters."""
     paths, receiver = treatment[orders], np.arange(len(treatment))
     means = null.path_means[np.arange(len(cluster)), orders[:, cluster]]
     moments = np.einsum("bct,ctp->btp", paths, null.mass, optimize=True).reshape(len(orders), -1)
@@ -141,8 +168,10 @@ def _batch(null: _Null, treatment: np.ndarray, orders: np.ndarray, cluster: np.n
     left = null.own[receiver, orders].sum(axis=1) - (moments * slopes).sum(axis=1)
     left -= (other_moments * other_slopes).sum(axis=1)
     spread = np.sqrt((scores**2).sum(axis=1))
-    usable = (left > 1e-10 * null.raw[receiver, orders].sum(axis=1)) & (spread > 0)
-    return np.where(usable, scores.sum(axis=1) / np.where(spread > 0, spread, 1.0), 0.0)
+    varies = left > 1e-10 * null.raw[receiver, orders].sum(axis=1)
+    total, usable = scores.sum(axis=1), varies & (spread > 0)
+    coefficient = np.divide(total, left, out=np.full(len(orders), np.nan), where=varies)
+    return np.stack([coefficient, np.where(usable, total / np.where(spread > 0, spread, 1.0), 0.0)])
 
 
 def p_value(observed: float, drawn: np.ndarray) -> float:

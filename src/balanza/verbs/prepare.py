@@ -10,8 +10,9 @@ import numpy as np
 from balanza.cohorts import NEVER
 from balanza.config import load_study
 from balanza.contract import Panel, Study, Treatment
+from balanza.curve.axes import columns as variant_columns
 from balanza.graph.use import with_graph
-from balanza.preparation import columns_of, first_line, prepare, read_table, rows_file
+from balanza.preparation import columns_of, first_line, prepare, read_table, require_columns, rows_file
 from balanza.provenance import write_json, write_parquet
 
 
@@ -36,11 +37,14 @@ def run(study_file: Path, panel: Path, out: Path, design: Path, identification: 
     PanelError
         If the panel lacks a column that the study names, or holds values that it may not.
     """
-    study, _ = with_graph(load_study(study_file), study_file, identification)
+    asked = load_study(study_file)
+    study, _ = with_graph(asked, study_file, identification)
     source = rows_file(study_file, study, None if study.rows == "panel" else panel / f"{study.rows}.parquet")
     table = read_table(source)
     prepared = prepare(study, table, f"{source} for study {study.name}", first_line(source))
-    write_parquet(out, table[columns_of(study)])
+    columns = list(dict.fromkeys([*columns_of(study), *variant_columns(asked, study_file, identification)]))
+    require_columns(table, columns, f"{source} for study {study.name}")
+    write_parquet(out, table[columns])
     write_json(design, _facts(study, prepared))
 
 
