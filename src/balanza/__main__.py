@@ -146,11 +146,13 @@ def prepare(
     out: Out,
     design: Annotated[Path, typer.Option(help="Where the facts of the design go.")],
     identification: Identification = None,
+    blind: Annotated[bool, typer.Option("--blind", help="Hand the treatment to other clusters at random.")] = False,
+    seed: Seed = 20190701,
 ) -> None:
     """Select and check the rows of a study."""
     from balanza.verbs import prepare
 
-    prepare.run(study, panel, out, design, identification)
+    prepare.run(study, panel, out, design, identification, blind, seed)
     wrote(out)
 
 

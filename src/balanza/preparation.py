@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from balanza import periods
+from balanza import blind, periods
 from balanza.baseline import baseline_values
 from balanza.cells import Rows, changes_within
 from balanza.cohorts import NEVER, Axis, cohort_codes
@@ -160,6 +160,7 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
         On a missing column, a duplicated unit-period, a gap in time, a missing, infinite or negative value where
         none may be, a unit in two clusters, or a first treated period that changes within a unit.
     """
+    study, told = blind.seen_through(study, table, where)
     require_columns(table, columns_of(study), where)
     whole = Rows(table.reset_index(drop=True), study.unit, study.period, where, first_line)
     monthly = periods.is_monthly(table[study.period]) or table[study.period].dtype.kind not in "iuf"
@@ -201,7 +202,7 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
         start=start,
         periods_per_year=periods.per_year(span, monthly),
         dropped={reason: count for reason, count in dropped.items() if count},
-        warnings=odd,
+        warnings=(*told, *odd),
         digest=panel_digest(frame, unit_labels, span),
     )
 

@@ -222,9 +222,8 @@ def _nearest(variants: Sequence[Variant]) -> Iterator[int]:
         seen |= choices
 
 
-def batch(variants: Sequence[Variant], number: int, of: int) -> tuple[Variant, ...]:
-    """One of some parts of nearly the same size, counted from 1; neighbours, which share panels, stay together."""
+def batch(n_variants: int, number: int, of: int) -> range:
+    """The positions of one part of a curve, counted from 1; neighbours, which share panels, stay together."""
     if not 1 <= number <= of:
         raise ConfigError(f"there is no batch {number} of {of}", where="curve", cure=f"Count from 1 to {of}")
-    ends = [len(variants) * part // of for part in (number - 1, number)]
-    return tuple(variants[ends[0] : ends[1]])
+    return range(n_variants * (number - 1) // of, n_variants * number // of)

@@ -192,7 +192,8 @@ def long(found: Mapping[str, tuple[np.ndarray, np.ndarray]], variant: int) -> pd
     """The refits of a variant, one row for each treatment and assignment, the observed one as draw 0."""
     import pandas as pd
 
-    types = {"variant": np.int64, "arm": "str", "draw": np.int64, "percent": float, "statistic": float}
+    types: dict[str, Any] = dict.fromkeys(("variant", "draw"), np.int64) | {"arm": "str"}
+    types |= dict.fromkeys(("percent", "statistic"), float)
     parts = [pd.DataFrame(columns=list(types)).astype(types)]
     parts += [
         pd.DataFrame(

@@ -24,7 +24,8 @@ def curve(effect: Mapping[str, Any]) -> str:
     own = "" if effect["own"] is None else f" The study's own choices give {effect['own']:+.1f} %."
     return (
         f"{n} variants run from {effect['lowest']:+.1f} % to {effect['highest']:+.1f} %, with a median of"
-        f" {effect['median']:+.1f} %. {_of(same, n)} {_lie(same)} {way} zero, and {_significant(significant, same)}.{own}"
+        f" {effect['median']:+.1f} %. {_of(same, n)} {_lie(same)} {way} zero, and"
+        f" {_significant(significant, same)}.{own}"
     )
 
 
@@ -65,5 +66,6 @@ def tested(effect: Mapping[str, Any]) -> str:
     return (
         f"Had the same treatment been handed to the clusters at random (which it was not), {draws} times over, the"
         f" {'one variant' if n == 1 else f'{n} variants'} that the test can refit would have shown {'; '.join(found)}."
-        f"{none} The central {100 * test['level']:.0f} % of these random medians run from {low:+.1f} % to {high:+.1f} %."
+        f"{none} The central {100 * test['level']:.0f} % of these random medians run from {low:+.1f} % to"
+        f" {high:+.1f} %."
     )

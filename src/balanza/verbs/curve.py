@@ -51,12 +51,12 @@ def run(
     study = load_study(study_file, level)
     require_known(study, str(study_file))
     _, shown = plan(study, study_file, identification, most, seed)
-    mine = batch(list(enumerate(shown)), number, of)
+    mine = batch(len(shown), number, of)
     table = read_rows(study_file, study, rows)
     own = prepare(with_graph(study, study_file, identification)[0], table, f"the rows of study {study.name}")
     assigned = reassignments(own, draws, derive_seed(seed, study.name, "curve"))
     del own
-    found, drawn = run_variants([item for _, item in mine], [position for position, _ in mine], table, seed, assigned)
+    found, drawn = run_variants([shown[position] for position in mine], mine, table, seed, assigned)
     write_parquet(out / f"{number}of{of}.parquet", found)
     write_parquet(out / f"{number}of{of}.draws.parquet", drawn)
 

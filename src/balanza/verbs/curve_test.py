@@ -103,9 +103,11 @@ def _effect(study: Study, arm: str, rows: pd.DataFrame, draws: pd.DataFrame) -> 
 
 
 def _joint(study: Study, arm: str, rows: pd.DataFrame, draws: pd.DataFrame) -> dict[str, Any]:
+    import pandas as pd
+
     mine = draws[draws["arm"] == arm]
     wide = {name: mine.pivot_table(index="variant", columns="draw", values=name, dropna=False) for name in TESTED}
-    known = wide["percent"].index[wide["percent"][0].notna()] if len(mine) else []
+    known = wide["percent"].index[wide["percent"][0].notna()] if len(mine) else pd.Index([])
     left_out = _counted(rows.loc[(rows["status"] == "ran") & (rows["left_out"] != ""), "left_out"])
     if len(known) == 0:
         return {"test": None, "left_out": left_out}
