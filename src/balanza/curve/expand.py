@@ -161,22 +161,20 @@ def _illegal(study: Study, comparisons: Mapping[str, Any], labels: Mapping[str, 
     Empty where there is nothing to tell: a scale or a comparison group is of other estimators by its nature.
     """
     name, scale = labels["estimator"], labels["scale"]
-    spec = find("estimators", name).spec
+    spec, given = find("estimators", name).spec, comparisons[labels["comparison"]]
+    natural = natural_scale(study, spec)
+    if scale != natural and (scale not in TRANSFORMED or "gaussian" not in spec.families):
+        return ""
+    if given is not None and name not in given:
+        return ""
     if reason := reason_against(spec, study):
         return f"{name} {reason}"
-    natural = natural_scale(study, spec)
-    if scale != natural:
-        if scale not in TRANSFORMED or "gaussian" not in spec.families:
-            return ""
-        if study.outcome.log:
-            return f"the outcome is a logarithm already, and has no {scale}"
-    given = comparisons[labels["comparison"]]
-    if given is None:
-        return None
-    if name not in given:
-        return ""
+    if scale != natural and study.outcome.log:
+        return f"the outcome is a logarithm already, and has no {scale}"
     own = {**spec.options, **study.options_of(name)}
-    return f"{labels['comparison']} is what {name} does already" if own == {**own, **given[name]} else None
+    if given is not None and own == {**own, **given[name]}:
+        return f"{labels['comparison']} is what {name} does already"
+    return None
 
 
 def _variant(

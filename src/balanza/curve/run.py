@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balanza.contract import Estimate, Panel
+from balanza.contract import Estimate, Panel, Study
 from balanza.curve import joint
 from balanza.curve.expand import Variant
 from balanza.curve.joint import Reassignments
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 FIGURES = ("percent", "low", "high", "p_value", "value", "standard_error")
 COUNTS = ("n_observations", "n_units", "n_treated", "n_clusters")
+EFFECT_ONLY = ("negative_binomial", "poisson", "twfe")
+"""Estimators whose event study is a fit of its own, which the curve does without."""
+DRAWS = 25
+"""Draws of placebos and bands in variants other than the study's own, at most."""
 NO_PERCENT = "its effect has no reading in per cent: the outcome can be negative, or none would have been left"
 
 
@@ -109,7 +114,7 @@ def _one(
 def _estimates(variant: Variant, panel: Panel | str | None, seed: int) -> tuple[str, dict[str, Estimate], str]:
     if not isinstance(panel, Panel):
         return "declined", {}, str(panel)
-    study = variant.study
+    study = lightened(variant)
     rng = np.random.default_rng(derive_seed(seed, study.name, variant.estimator))
     try:
         study, panel = on_scale(study, panel, variant.scale)
@@ -120,6 +125,18 @@ def _estimates(variant: Variant, panel: Panel | str | None, seed: int) -> tuple[
         traceback.print_exc()
         return "failed", {}, f"{type(error).__name__}: {error}"
     return "ran", {study.treatment.name: found} if isinstance(found, Estimate) else dict(found), ""
+
+
+def lightened(variant: Variant) -> Study:
+    """The study without what costs time and changes no effect: event studies of their own, and many draws."""
+    study, name = variant.study, variant.estimator
+    if name in EFFECT_ONLY:
+        study = replace(study, event_bins=0)
+    options = {**find("estimators", name).spec.options, **study.options_of(name)}
+    if variant.distance == 0 or not isinstance(options.get("draws"), int):
+        return study
+    fewer = {**study.options_of(name), "draws": min(DRAWS, options["draws"])}
+    return replace(study, options={**study.options, name: fewer})
 
 
 def _refits(variant: Variant, panel: Panel, assigned: Reassignments) -> Any:

@@ -42,7 +42,7 @@ def of_study(found: StudyResults) -> dict[str, Any] | None:
         rows = found.curve_rows[found.curve_rows["arm"] == effect["treatment"]]
         truth = found.comparison["truth"].get(effect["treatment"])
         shown = rows[rows["percent"].notna()]
-        effects.append({**effect, "chart": _chart(shown, found.curve["axes"], _true_percent(found, effect, truth))})
+        effects.append({**effect, "chart": chart(shown, found.curve["axes"], _true_percent(found, effect, truth))})
     return {**found.curve, "effects": effects, "axes": _told(found.curve["axes"])}
 
 
@@ -63,7 +63,7 @@ def _told(axes: Mapping[str, list[str]]) -> list[dict[str, Any]]:
     ]
 
 
-def _chart(rows: pd.DataFrame, axes: Mapping[str, list[str]], truth: float | None) -> Markup | None:
+def chart(rows: pd.DataFrame, axes: Mapping[str, list[str]], truth: float | None) -> Markup | None:
     """Estimates in per cent from the lowest to the highest, and a mark beneath for each choice.
 
     Parameters

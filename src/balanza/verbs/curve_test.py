@@ -54,7 +54,7 @@ def run(
     expansion, shown = plan(study, study_file, identification, most, seed)
     rows = pd.concat([pd.read_parquet(path) for path in batches], ignore_index=True)
     draws = pd.concat([pd.read_parquet(path.with_suffix(".draws.parquet")) for path in batches], ignore_index=True)
-    rows = rows.sort_values(["variant", "arm"], ignore_index=True)
+    rows = rows.sort_values("variant", kind="stable", ignore_index=True)
     no_percent = (rows["status"] == "ran") & rows["percent"].isna()
     rows["reason"] = rows["reason"].mask(no_percent, NO_PERCENT)
     write_parquet(out / "curve.parquet", rows)
