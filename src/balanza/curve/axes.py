@@ -128,6 +128,8 @@ def columns(study: Study, study_file: Path, identification: Path | None) -> list
     A choice of covariates that the graph refuses needs none: the variants say why they cannot run.
     """
     found = [str(name) for name in study.variants.get("cluster", {}).values()]
+    dates = [other.get("first_treated") for other in study.variants.get("treatment", {}).values()]
+    found += [name for name in dates if isinstance(name, str)]
     for value in design_choices(study, identification)["covariates"].values():
         try:
             asked, _ = with_graph(changed(study, "covariates", value), study_file, identification)
