@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.curve import worlds
-from tests.report.test_causes import Page, surroundings
+from tests.report.test_causes import RULES, Page, surroundings
 from typer.testing import CliRunner
 
 from balanza import blind
@@ -17,7 +17,7 @@ from balanza.contract import Study
 from balanza.errors import PanelError
 from balanza.preparation import prepare, read_panel
 from balanza.provenance import read_json
-from balanza.verbs import compare, describe, estimate, report
+from balanza.verbs import compare, describe, estimate, grade, report
 from balanza.verbs import prepare as verb
 
 SEED = 20190701
@@ -187,6 +187,7 @@ def test_every_page_of_a_blind_run_is_stamped(tmp_path: Path, in_config: bool, i
     estimate.run(path, "poisson", own / "estimates", own / "rows.parquet")
     compare.run(path, own / "estimates", own / "comparison.json")
     describe.run(path, own / "rows.parquet", own)
+    grade.run(path, own / "comparison.json", own / "checks", RULES, own / "claim.json")
     world = {"world": "synthetic", "flavour": "null", "selection": "none", "blind": in_config}
     surroundings(results, world)
     report.run(results, [path])

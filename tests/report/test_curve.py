@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.curve import worlds
-from tests.report.test_causes import Page, surroundings
+from tests.report.test_causes import RULES, Page, surroundings
 
 from balanza.report import curve as section
-from balanza.verbs import compare, curve, curve_test, describe, estimate, prepare, report
+from balanza.verbs import compare, curve, curve_test, describe, estimate, grade, prepare, report
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -25,6 +25,7 @@ def page(folder: Path, **changes: Any) -> tuple[Page, str]:
         estimate.run(path, name, own / "estimates", own / "rows.parquet")
     compare.run(path, own / "estimates", own / "comparison.json")
     describe.run(path, own / "rows.parquet", own)
+    grade.run(path, own / "comparison.json", own / "checks", RULES, own / "claim.json")
     curve.run(path, own / "curve", own / "rows.parquet", most=12, draws=19)
     curve_test.run(path, [own / "curve" / "1of1.parquet"], own, most=12)
     surroundings(folder / "results", {"world": "mexico"})
@@ -68,6 +69,7 @@ def test_a_study_without_variants_has_no_section(tmp_path: Path) -> None:
     estimate.run(path, "poisson", own / "estimates", own / "rows.parquet")
     compare.run(path, own / "estimates", own / "comparison.json")
     describe.run(path, own / "rows.parquet", own)
+    grade.run(path, own / "comparison.json", own / "checks", RULES, own / "claim.json")
     surroundings(tmp_path / "results", {"world": "mexico"})
     report.run(tmp_path / "results", [path])
     assert "In every defensible way" not in Page(tmp_path / "results" / "toy.html").words

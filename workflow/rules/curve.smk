@@ -39,9 +39,8 @@ rule curve:
         f"{RESULTS}/studies/{{study}}/curve/{{batch}}of{{batches}}.parquet",
         f"{RESULTS}/studies/{{study}}/curve/{{batch}}of{{batches}}.draws.parquet",
     log:
-        f"{RESULTS}/logs/{{study}}/curve/{{batch}}of{{batches}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/{{study}}/curve/{{batch}}of{{batches}}.tsv"
+        messages=f"{RESULTS}/logs/{{study}}/curve/{{batch}}of{{batches}}.log",
+        cost=f"{RESULTS}/benchmarks/{{study}}/curve/{{batch}}of{{batches}}.tsv",
     wildcard_constraints:
         batch="[0-9]+",
         batches="[0-9]+",
@@ -53,8 +52,10 @@ rule curve:
     message:
         "Running the variants of {wildcards.study}, batch {wildcards.batch} of {wildcards.batches}"
     shell:
-        "{PYTHON} curve --study {input.study} --rows {input.rows} --out {RESULTS}/studies/{wildcards.study}/curve"
-        " --batch {wildcards.batch} --batches {wildcards.batches} {params.options} {params.identification} &> {log}"
+        "{PYTHON} --cost {log.cost} curve --study {input.study} --rows {input.rows}"
+        " --out {RESULTS}/studies/{wildcards.study}/curve"
+        " --batch {wildcards.batch} --batches {wildcards.batches} {params.options} {params.identification}"
+        " &> {log.messages}"
 
 
 rule curve_test:
@@ -75,9 +76,8 @@ rule curve_test:
         f"{RESULTS}/studies/{{study}}/curve.json",
         f"{RESULTS}/studies/{{study}}/curve.parquet",
     log:
-        f"{RESULTS}/logs/{{study}}/curve_test.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/{{study}}/curve_test.tsv"
+        messages=f"{RESULTS}/logs/{{study}}/curve_test.log",
+        cost=f"{RESULTS}/benchmarks/{{study}}/curve_test.tsv",
     params:
         identification=lambda wildcards, input: [
             f"--identification={path}" for path in input.identification
@@ -86,5 +86,5 @@ rule curve_test:
     message:
         "Testing the specification curve of {wildcards.study}"
     shell:
-        "{PYTHON} curve-test {input.batches} --study {input.study} --out {RESULTS}/studies/{wildcards.study}"
-        " {params.options} {params.identification} &> {log}"
+        "{PYTHON} --cost {log.cost} curve-test {input.batches} --study {input.study}"
+        " --out {RESULTS}/studies/{wildcards.study} {params.options} {params.identification} &> {log.messages}"
