@@ -29,7 +29,7 @@ def _content(path: Path) -> list[str]:
     values = read_json(path) if path.suffix == ".json" else None
     if isinstance(values, dict) and "status" in values:
         return _result(values)
-    if isinstance(values, dict) and "effects" in values:
+    if isinstance(values, dict) and "n_possible" in values:
         lines = [f"{item['treatment']}: {item[key]}" for item in values["effects"] for key in ("sentence", "tested")]
         return [f"{values['n_shown']:,} of {values['n_possible']:,} variants", *lines]
     if isinstance(values, dict) and "arms" in values:

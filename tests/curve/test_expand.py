@@ -124,6 +124,21 @@ def test_impossible_combinations_are_counted_with_their_reason(tmp_path: Path) -
     }
 
 
+def test_an_estimator_that_needs_covariates_has_the_variants_that_bring_some(tmp_path: Path) -> None:
+    found = expanded(tmp_path, variants={"estimator": ["double_ml"], "covariates": {"poverty": ["poverty"]}})
+    assert [(item.estimator, item.labels["covariates"]) for item in found.variants] == [
+        ("poisson", "none"),
+        ("poisson", "poverty"),
+        ("double_ml", "poverty"),
+    ]
+    assert found.impossible == {"double_ml needs covariates, and the study names none": 1}
+
+
+def test_a_study_without_any_estimator_has_no_curve(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="own choices cannot run"):
+        expanded(tmp_path, headline=None, estimators=[], variants={})
+
+
 def test_a_study_whose_own_choices_cannot_run_has_no_curve(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="own choices cannot run"):
         expanded(tmp_path, headline="etwfe")

@@ -110,6 +110,18 @@ def test_a_variant_that_cannot_run_keeps_its_row_and_its_reason(
     assert sum(item["n"] for item in facts["effects"][0]["not_run"]) == 3
 
 
+def test_a_broken_file_is_told_and_stops_no_other_variant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = registry("estimators")
+    entries = {name: entry for name, entry in known.entries.items() if name != "poisson"}
+    for place in ("registry", "curve.expand"):
+        monkeypatch.setattr(f"balanza.{place}.registry", lambda what: Registry(entries, {"poisson": "SyntaxError: no"}))
+    path = worlds.write(tmp_path, variants={"estimator": ["twfe"]})
+    rows, facts = curve_of(path, tmp_path)
+    assert list(rows["estimator"]) == ["twfe"]
+    assert facts["impossible"] == [{"reason": "the file of poisson is broken: SyntaxError: no", "n": 1}]
+    assert facts["effects"][0]["own"] is None
+
+
 def test_an_effect_without_a_reading_in_per_cent_is_told_and_not_drawn(tmp_path: Path) -> None:
     frame = worlds.table()
     frame["deaths"] = frame["deaths"] - 500.0

@@ -1,6 +1,7 @@
 # Needs: results/<world>/studies/<study>/rows.parquet, and of a study with a graph identification.json.
 # Makes: of each study with `variants` results/<world>/studies/<study>/{curve.json,curve.parquet}, from batches in curve/.
 from balanza.curve.expand import FEW, MANY
+from balanza.registry import registry
 
 CURVES = [name for name, study in STUDIES.items() if study.variants]
 FULL = RUN.targets == "full"
@@ -21,11 +22,9 @@ def full_only():
 def curve_code(wildcards):
     """The code of the verb, and of the estimators that the curve of a study names."""
     study = STUDIES[wildcards.study]
-    named = {study.headline, *study.variants.get("estimator", ())} - {None}
-    return code(
-        "balanza.verbs.curve",
-        *(own_modules("estimators", *sorted(named)) if named else []),
-    )
+    named = {study.headline, *study.variants.get("estimator", ())}
+    found = sorted(named & set(registry("estimators").entries))
+    return code("balanza.verbs.curve", *own_modules("estimators", *found))
 
 
 rule curve:

@@ -21,7 +21,7 @@ from balanza.contract import EstimatorSpec, Study
 from balanza.curve.axes import AXES, DESIGN, OWN_COMPARISON, bare, changed, design_choices
 from balanza.errors import BalanzaError, ConfigError
 from balanza.graph.use import with_graph
-from balanza.registry import chosen, find, reason_against
+from balanza.registry import chosen, find, reason_against, registry
 
 FEW, MANY = 30, 600
 """How many variants the default run and the target `full` draw at most, beside those that show each choice once."""
@@ -84,20 +84,19 @@ def expand(study: Study, study_file: Path, identification: Path | None = None) -
         If the study's own combination is not legal, so that there is nothing to compare with.
     """
     axes = design_choices(study, identification)
-    estimators = _estimators(study)
+    estimators, impossible = _estimators(study)
     axes["scale"] = dict.fromkeys(_scales(study, estimators))
     axes["comparison"] = {OWN_COMPARISON: None} | dict(study.variants.get("comparison", {}))
     axes["estimator"] = dict.fromkeys(estimators)
-    own = {axis: next(iter(choices)) for axis, choices in axes.items()}
+    own = {axis: next(iter(choices), "") for axis, choices in axes.items()}
     found: list[Variant] = []
-    impossible: Counter[str] = Counter()
     inner = [axes[axis] for axis in AXES[len(DESIGN) :]]
     for labels in itertools.product(*(axes[axis] for axis in DESIGN)):
         design = dict(zip(DESIGN, labels, strict=True))
         asked, reason = _design(study, axes, design, study_file, identification)
         for rest in itertools.product(*inner):
             combination = design | dict(zip(AXES[len(DESIGN) :], rest, strict=True))
-            against = _illegal(study, axes["comparison"], combination)
+            against = _illegal(asked, axes["comparison"], combination)
             if against is None and reason is None:
                 found.append(_variant(asked, axes["comparison"], combination, own))
             elif against != "":
@@ -112,11 +111,14 @@ def expand(study: Study, study_file: Path, identification: Path | None = None) -
     return Expansion(tuple(found), {axis: tuple(axes[axis]) for axis in AXES}, dict(sorted(impossible.items())))
 
 
-def _estimators(study: Study) -> list[str]:
-    """The headline, or the first estimator that the study runs, and those that the axis names."""
+def _estimators(study: Study) -> tuple[list[str], Counter[str]]:
+    """The headline, or the first estimator that the study runs, and those that the axis names; and broken ones."""
     named = list(study.variants.get("estimator", ()))
     first = study.headline or next(iter([*named, *chosen("estimators", study)]), None)
-    return list(dict.fromkeys([*([first] if first else []), *named]))
+    every = list(dict.fromkeys([*([first] if first else []), *named]))
+    broken = registry("estimators").broken
+    reasons = Counter(f"the file of {name} is broken: {broken[name]}" for name in every if name in broken)
+    return [name for name in every if name not in broken], reasons
 
 
 def natural_scale(study: Study, spec: EstimatorSpec) -> str:

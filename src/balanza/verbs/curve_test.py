@@ -84,7 +84,7 @@ def _effect(study: Study, arm: str, rows: pd.DataFrame, draws: pd.DataFrame) -> 
     shown = ran[ran["percent"].notna()]
     significant = (shown["low"] > 0) | (shown["high"] < 0)
     sign = 1 if (shown["percent"] > 0).sum() >= (shown["percent"] < 0).sum() else -1
-    own = shown[shown["distance"] == 0]
+    own = shown[(shown["distance"] == 0) & (shown["estimator"] == (study.headline or shown["estimator"]))]
     return {
         "treatment": arm,
         "n": len(rows),
