@@ -43,7 +43,16 @@ def of_study(found: StudyResults) -> dict[str, Any] | None:
         truth = found.comparison["truth"].get(effect["treatment"])
         shown = rows[rows["percent"].notna()]
         effects.append({**effect, "chart": chart(shown, found.curve["axes"], _true_percent(found, effect, truth))})
-    return {**found.curve, "effects": effects, "axes": _told(found.curve["axes"])}
+    axes = found.curve["axes"]
+    none_left_out = not found.curve["impossible"] and not any(
+        effect["not_run"] or effect["without_percent"] or effect["left_out"] for effect in effects
+    )
+    return {
+        **found.curve,
+        "effects": effects,
+        "transformed": [scale for scale in axes["scale"] if scale in ("log1p", "asinh")],
+        "none_left_out": none_left_out,
+    }
 
 
 def _true_percent(found: StudyResults, effect: Mapping[str, Any], truth: Mapping[str, Any] | None) -> float | None:
@@ -52,15 +61,6 @@ def _true_percent(found: StudyResults, effect: Mapping[str, Any], truth: Mapping
         return None
     known = [row.get("true_percent") for row in found.comparison["rows"] if row["treatment"] == effect["treatment"]]
     return next((value for value in known if value is not None), None)
-
-
-def _told(axes: Mapping[str, list[str]]) -> list[dict[str, Any]]:
-    """The axes with more than one choice, the study's own choice first."""
-    return [
-        {"axis": AXIS_WORDS[axis], "own": labels[0], "others": labels[1:]}
-        for axis, labels in axes.items()
-        if len(labels) > 1
-    ]
 
 
 def chart(rows: pd.DataFrame, axes: Mapping[str, list[str]], truth: float | None) -> Markup | None:
