@@ -15,12 +15,20 @@ rule all:
         lambda wildcards: GRAPH_TESTS,
 
 
+rule full:
+    """The same with specification curves of hundreds of variants: `snakemake full --config targets=full`."""
+    input:
+        f"{RESULTS}/index.html",
+        lambda wildcards: full_only(),
+
+
 include: "workflow/rules/acquire.smk"
 include: "workflow/rules/panel.smk"
 include: "workflow/rules/graph.smk"
 include: "workflow/rules/estimate.smk"
 include: "workflow/rules/graph_tests.smk"
 include: "workflow/rules/check.smk"
+include: "workflow/rules/curve.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
 

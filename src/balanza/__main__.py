@@ -29,6 +29,7 @@ World = Annotated[str, typer.Option(help="Name of the world, for the record.")]
 Seed = Annotated[int, typer.Option(help="Seed of the run.")]
 Level = Annotated[float, typer.Option(help="Confidence level, between 0.5 and 1.", callback=_legal_level)]
 Draws = Annotated[int, typer.Option(help="Draws of randomization and bootstrap.")]
+Most = Annotated[int, typer.Option(help="Variants at most, beside those that show each choice once.")]
 Name = Annotated[str, typer.Argument(help="Small letters, digits, underscores.")]
 Identification = Annotated[Path | None, typer.Option(help="What `identify` wrote on the study's graph.")]
 RecordRefusals = Annotated[
@@ -145,11 +146,13 @@ def prepare(
     out: Out,
     design: Annotated[Path, typer.Option(help="Where the facts of the design go.")],
     identification: Identification = None,
+    blind: Annotated[bool, typer.Option("--blind", help="Hand the treatment to other clusters at random.")] = False,
+    seed: Seed = 20190701,
 ) -> None:
     """Select and check the rows of a study."""
     from balanza.verbs import prepare
 
-    prepare.run(study, panel, out, design, identification)
+    prepare.run(study, panel, out, design, identification, blind, seed)
     wrote(out)
 
 
@@ -195,6 +198,44 @@ def check(
     status = verb.run(study, check, estimates, out, rows, world, seed, level, draws, identification)
     wrote(out / f"{check}.json")
     _end(status, record_refusals)
+
+
+@app.command()
+def curve(
+    study: StudyFile,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the batches.")],
+    rows: Rows = None,
+    batch: Annotated[int, typer.Option(help="Which batch, counted from 1.")] = 1,
+    batches: Annotated[int, typer.Option(help="Of how many.")] = 1,
+    most: Most = 30,
+    draws: Annotated[int, typer.Option(help="Random assignments of the joint test.")] = 99,
+    seed: Seed = 20190701,
+    level: Level = 0.95,
+    identification: Identification = None,
+) -> None:
+    """Run one batch of the variants of a study."""
+    from balanza.verbs import curve
+
+    curve.run(study, out, rows, batch, batches, most, draws, seed, level, identification)
+    wrote(out / f"{batch}of{batches}.parquet")
+
+
+@app.command("curve-test")
+def curve_test(
+    study: StudyFile,
+    batches: Annotated[list[Path], typer.Argument(help="What the verb curve wrote: all batches of one curve.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the study's results.")],
+    world: World = "own panel",
+    most: Most = 30,
+    seed: Seed = 20190701,
+    level: Level = 0.95,
+    identification: Identification = None,
+) -> None:
+    """Merge the batches of a specification curve, and test it as a whole."""
+    from balanza.verbs import curve_test
+
+    curve_test.run(study, batches, out, world, most, seed, level, identification)
+    wrote(out / "curve.parquet", out / "curve.json")
 
 
 @app.command()

@@ -131,8 +131,8 @@ class Rows:
         values = self.frame[column]
         self.refuse(values.isna().to_numpy(), column, role, "is missing", FILL)
         keys = values if values.dtype.kind in "iu" else values.astype(str)
-        labels, codes = np.unique(keys.to_numpy(), return_inverse=True)
-        return codes.astype(np.int64), labels
+        codes, labels = pd.factorize(keys.to_numpy(), sort=True)
+        return codes.astype(np.int64), np.asarray(labels)
 
 
 def changes_within(values: np.ndarray, units: np.ndarray) -> np.ndarray:

@@ -39,6 +39,7 @@ class RunConfig(_Strict):
     world: Literal["synthetic", "mexico"] = "synthetic"
     studies: Literal["all"] | list[str] = "all"
     targets: Literal["default", "full", "validation"] = "default"
+    blind: bool = False
     seed: int = 20190701
     level: float = Field(0.95, gt=0.5, lt=1)
     draws: int = Field(999, ge=19)
@@ -128,6 +129,7 @@ class _Variants(_Strict):
     covariates: dict[str, list[str] | Literal["graph"]] = {}
     window: dict[str, tuple[str | int, str | int]] = {}
     cluster: dict[str, str] = {}
+    comparison: dict[str, dict[str, dict[str, Any]]] = {}
     estimator: list[str] = []
 
 

@@ -83,7 +83,8 @@ class Study:
     """A question, as its file states it. `digest` is the sha256 of that file.
 
     `needs` is the key of the run that names a user's file, without which the study waits.
-    `variants` are, by axis and label, what other defensible choices would change of the study.
+    `variants` are, by axis and label, what other defensible choices would change of the study. `event_bins` is 0 where
+    nobody asks for an event study that is a fit of its own.
     `baseline` are those of the covariates that enter by their value before treatment (`balanza.baseline`), and
     `overrides` the reasons to use columns that the graph forbids.
     """

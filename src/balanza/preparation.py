@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from balanza import periods
+from balanza import blind, periods
 from balanza.baseline import baseline_values
 from balanza.cells import Rows, changes_within
 from balanza.cohorts import NEVER, Axis, cohort_codes
@@ -173,7 +173,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
         On a missing column, a duplicated unit-period, a gap in time, a missing, infinite or negative value where
         none may be, a unit in two clusters, or a first treated period that changes within a unit.
     """
-    _require(table, columns_of(study), where)
+    study, told = blind.seen_through(study, table, where)
+    require_columns(table, columns_of(study), where)
     whole = Rows(table.reset_index(drop=True), study.unit, study.period, where, first_line)
     monthly = periods.is_monthly(table[study.period]) or table[study.period].dtype.kind not in "iuf"
     time = periods.ordinals(table[study.period], whole.spot(study.period), whole.place)
@@ -217,7 +218,7 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
         start=start,
         periods_per_year=periods.per_year(span, monthly),
         dropped={reason: count for reason, count in dropped.items() if count},
-        warnings=odd,
+        warnings=(*told, *odd),
         digest=panel_digest(frame, unit_labels, span),
     )
 
@@ -228,7 +229,8 @@ def panel_digest(frame: pd.DataFrame, unit_labels: np.ndarray, span: np.ndarray)
     return text_digest([*frame.columns, *map(str, unit_labels), *map(str, span), values.tobytes().hex()])
 
 
-def _require(table: pd.DataFrame, columns: list[str], where: str) -> None:
+def require_columns(table: pd.DataFrame, columns: list[str], where: str) -> None:
+    """Refuse a table that lacks a column, with the nearest one that it has."""
     for column in columns:
         if column not in table.columns:
             near = difflib.get_close_matches(column, [str(c) for c in table.columns], n=1, cutoff=0)

@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -166,6 +166,7 @@ def require_known(study: Study, where: str) -> None:
             _require_registered(what, name, f"{where}, {what}")
     _require_headline(study, f"{where}, headline")
     require_options(study, where)
+    _require_variants(study, f"{where}, variants")
 
 
 def _require_registered(what: What, name: str, where: str) -> None:
@@ -191,6 +192,16 @@ def _require_headline(study: Study, where: str) -> None:
     reason = reason_against(entry.spec, study) if entry else None
     if reason:
         raise ConfigError(f"{name} {reason}", where=where, cure="Choose an estimator that can run on this study")
+
+
+def _require_variants(study: Study, where: str) -> None:
+    """Refuse choices of the specification curve that no file provides."""
+    for name in study.variants.get("estimator", ()):
+        _require_registered("estimators", name, f"{where}.estimator")
+    for label, options in study.variants.get("comparison", {}).items():
+        for name in options:
+            _require_registered("estimators", name, f"{where}.comparison.{label}")
+        require_options(replace(study, options=options), f"{where}.comparison.{label}")
 
 
 def require_options(study: Study, where: str) -> None:

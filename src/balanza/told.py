@@ -29,6 +29,9 @@ def _content(path: Path) -> list[str]:
     values = read_json(path) if path.suffix == ".json" else None
     if isinstance(values, dict) and "status" in values:
         return _result(values)
+    if isinstance(values, dict) and "n_possible" in values:
+        lines = [f"{item['treatment']}: {item[key]}" for item in values["effects"] for key in ("sentence", "tested")]
+        return [f"{values['n_shown']:,} of {values['n_possible']:,} variants", *lines]
     if isinstance(values, dict) and "arms" in values:
         arms = [*values["arms"], *([values["joint"]] if values["joint"] else [])]
         return [f"what the graph {values['graph']} says", *(line for arm in arms for line in _identified(arm))]

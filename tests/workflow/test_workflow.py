@@ -61,11 +61,28 @@ def test_editing_one_estimator_reruns_its_jobs_and_those_that_read_them(project:
         planned = project.planned()
     finally:
         path.write_text(text)
-    assert set(planned) == {"all", "estimate", "estimate_guard_and_prevention", "check", "compare", "report"} & set(
-        planned
-    )
+    rules = {"all", "estimate", "estimate_guard_and_prevention", "check", "compare", "curve", "curve_test", "report"}
+    assert set(planned) == rules & set(planned)
+    assert 0 < planned["curve"] < 8
     assert 0 < planned["estimate"] < 8
     assert "tidy" not in planned
+
+
+def test_a_blind_run_stands_apart_from_the_real_one_and_sees_no_truth(project: Project) -> None:
+    told = project.snakemake("-n", "-p", config=("blind=true",)).stdout
+    assert "results/synthetic-blind/index.html" in told
+    assert "results/synthetic/" not in told
+    assert told.count(" --blind --seed ") == 9
+    assert "--truth" not in told
+    assert not {"falsify", "discover"} & set(re.findall(r"^rule (\w+):", told, re.MULTILINE))
+
+
+def test_the_target_full_draws_long_curves_and_nothing_less(project: Project) -> None:
+    refused = project.snakemake("-n", "full", check=False)
+    assert refused.returncode == 1
+    assert "Also give --config targets=full" in refused.stdout + refused.stderr
+    told = project.snakemake("-n", "-p", "full", config=("targets=full",)).stdout
+    assert told.count("--batches 8 --most 600 ") == 8 * 8
 
 
 def test_editing_what_reads_the_graph_reruns_its_answers_and_those_that_read_them(project: Project) -> None:

@@ -27,7 +27,7 @@ rule check:
         identification=lambda wildcards, input: [
             f"--identification={path}" for path in input.identification
         ],
-        options=f"--world {WORLD} --seed {RUN.seed} --level {RUN.level} --draws {RUN.draws}",
+        options=f"--world {RUN_NAME} --seed {RUN.seed} --level {RUN.level} --draws {RUN.draws}",
     message:
         "Checking {wildcards.study}: {wildcards.check}"
     shell:

@@ -47,13 +47,15 @@ def plan():
 
 RUN, CATALOGUE, LISTED = plan()
 WORLD = RUN.world
-RAW, RESULTS = f"data/raw/{WORLD}", f"results/{WORLD}"
+# A blind run stands beside the real one, and neither overwrites the other.
+RUN_NAME = f"{WORLD}-blind" if RUN.blind else WORLD
+RAW, RESULTS = f"data/raw/{WORLD}", f"results/{RUN_NAME}"
 # Where a file comes from does not change it, so that another mirror reruns nothing: no parameter of the rule.
 FETCH_OPTIONS = shlex.join(
     (["--mirror", RUN.mirror] if RUN.mirror else [])
     + (["--offline"] if RUN.offline else [])
 )
-TRUTH = f"{RAW}/truth.json" if WORLD == "synthetic" else None
+TRUTH = f"{RAW}/truth.json" if WORLD == "synthetic" and not RUN.blind else None
 
 
 def user_file(key):

@@ -3,7 +3,7 @@
 ESTIMATE = (
     "{PYTHON} --cost {log.cost} estimate --study {input.study} --estimator {wildcards.estimator} --rows {input.rows}"
     f" --out {RESULTS}/studies/{{wildcards.study}}/estimates"
-    f" --world {WORLD} --seed {RUN.seed} --level {RUN.level} {{params.identification}} --record-refusals &> {{log.messages}}"
+    f" --world {RUN_NAME} --seed {RUN.seed} --level {RUN.level} {{params.identification}} --record-refusals &> {{log.messages}}"
 )
 
 
@@ -25,11 +25,13 @@ rule prepare:
         identification=lambda wildcards, input: [
             f"--identification={path}" for path in input.identification
         ],
+        blind=f"--blind --seed {RUN.seed}" if RUN.blind else "",
     message:
         "Preparing study {wildcards.study}"
     shell:
         "{PYTHON} --cost {log.cost} prepare --study {input.study} --panel {RESULTS}/panel"
-        " --out {output.rows} --design {output.design} {params.identification} &> {log.messages}"
+        " --out {output.rows} --design {output.design} {params.identification} {params.blind}"
+        " &> {log.messages}"
 
 
 # One rule for each way to name the files: studies with one treatment, and each study with several.

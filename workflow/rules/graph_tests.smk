@@ -1,9 +1,14 @@
 # Needs: config/graphs/<graph>.dot, results/<world>/panel/*.
-# Makes: results/<world>/graph/<graph>/{falsification.json,discovery.json}.
-GRAPH_TESTS = expand(
-    f"{RESULTS}/graph/{{graph}}/{{test}}.json",
-    graph=list(GRAPHS),
-    test=["falsification", "discovery"],
+# Makes: results/<world>/graph/<graph>/{falsification.json,discovery.json}, but not in a blind run, since these look at
+#        the treatments as they were.
+GRAPH_TESTS = (
+    []
+    if RUN.blind
+    else expand(
+        f"{RESULTS}/graph/{{graph}}/{{test}}.json",
+        graph=list(GRAPHS),
+        test=["falsification", "discovery"],
+    )
 )
 TESTED_PANELS = expand(
     f"{RESULTS}/panel/{{panel}}.parquet", panel=["state_year", "municipality_month"]

@@ -27,6 +27,11 @@ rule report:
             for name, study in STUDIES.items()
             for check in chosen("checks", study)
         ],
+        curves=[
+            f"{RESULTS}/studies/{name}/curve.{end}"
+            for name in CURVES
+            for end in ("json", "parquet")
+        ],
         identifications=IDENTIFICATIONS,
         drawings=DRAWINGS,
         graph_tests=GRAPH_TESTS,

@@ -134,8 +134,11 @@ def design(study: Study, panel: Panel, treatment: Treatment, unit: np.ndarray, p
     Returns
     -------
     Events or None
-        None for treatments that switch off, and for doses without a common start.
+        None for treatments that switch off, for doses without a common start, and where `event_bins` is 0, so that
+        nobody asks for event studies.
     """
+    if study.event_bins == 0:
+        return None
     if treatment.kind == "binary":
         cohort = panel.by_unit(f"g_{treatment.name}")[unit]
         size = (cohort >= 0).astype(float)

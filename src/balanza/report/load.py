@@ -24,7 +24,7 @@ class StudyResults:
     """What a run found for one study.
 
     `identification` is the answer of its graph, None where it has no graph; `assumptions` maps the stems of the
-    estimates that were tried to what each rests on.
+    estimates that were tried to what each rests on. `curve` is None where the study has no variants.
     """
 
     study: Study
@@ -37,6 +37,8 @@ class StudyResults:
     rows: Mapping[str, pd.DataFrame]
     identification: Mapping[str, Any] | None = None
     assumptions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    curve: Mapping[str, Any] | None = None
+    curve_rows: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,11 @@ class WorldResults:
     @property
     def synthetic(self) -> bool:
         return bool(self.config["world"] == "synthetic")
+
+    @property
+    def blind(self) -> bool:
+        """Whether the treatment was reassigned at random, in the whole run or in the rows of any study."""
+        return bool(self.config.get("blind")) or any(found.design.get("blind") for found in self.studies)
 
 
 def load_world(
@@ -104,6 +111,7 @@ def load_world(
 
 def _load_study(folder: Path, study: Study) -> StudyResults:
     comparison = read_json(folder / "comparison.json")
+    drawn = bool(study.variants) and (folder / "curve.json").is_file()
     stems = [row["stem"] for row in comparison["rows"] if row["status"] == "ran"]
     tried = [row["stem"] for row in comparison["rows"] if row["status"] in ("ran", "declined", "failed")]
     return StudyResults(
@@ -117,6 +125,8 @@ def _load_study(folder: Path, study: Study) -> StudyResults:
         rows={stem: pd.read_parquet(folder / "estimates" / f"{stem}.parquet") for stem in stems},
         identification=read_json(folder / "identification.json") if study.graph else None,
         assumptions={stem: read_json(folder / "estimates" / f"{stem}.json")["graph_assumptions"] for stem in tried},
+        curve=read_json(folder / "curve.json") if drawn else None,
+        curve_rows=pd.read_parquet(folder / "curve.parquet") if drawn else None,
     )
 
 

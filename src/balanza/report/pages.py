@@ -13,7 +13,7 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, check_charts, claims, words
+from balanza.report import causes, charts, check_charts, claims, curve, words
 from balanza.report.load import StudyResults, WorldResults
 
 
@@ -126,6 +126,7 @@ def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
         "others": _others(found),
         "truth": found.comparison["truth"],
         "causes": causes.of_study(world, found),
+        "curve": curve.of_study(found),
         "checks": [_check(found, check) for check in found.checks],
         "arms": [_arm(world, found, treatment) for treatment in found.study.treatments],
         "events": [chart for row in ran if row["estimator"] == lead and (chart := _event_study(found, row))],

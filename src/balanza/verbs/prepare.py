@@ -7,15 +7,25 @@ from typing import Any
 
 import numpy as np
 
+from balanza import blind as blinding
 from balanza.cohorts import NEVER
 from balanza.config import load_study
 from balanza.contract import Panel, Study, Treatment
+from balanza.curve.axes import columns as variant_columns
 from balanza.graph.use import with_graph
-from balanza.preparation import columns_of, first_line, prepare, read_table, rows_file
+from balanza.preparation import columns_of, first_line, prepare, read_table, require_columns, rows_file
 from balanza.provenance import write_json, write_parquet
 
 
-def run(study_file: Path, panel: Path, out: Path, design: Path, identification: Path | None = None) -> None:
+def run(
+    study_file: Path,
+    panel: Path,
+    out: Path,
+    design: Path,
+    identification: Path | None = None,
+    blind: bool = False,
+    seed: int = 20190701,
+) -> None:
     """Write the rows that a study runs on, and the facts of its design.
 
     Parameters
@@ -28,6 +38,10 @@ def run(study_file: Path, panel: Path, out: Path, design: Path, identification: 
         Where the rows (parquet) and the design (JSON) go.
     identification : Path, optional
         What the study's graph says; needed by a study with a graph and covariates.
+    blind : bool
+        Hand the treatment to other clusters at random, see `balanza.blind`.
+    seed : int
+        Of the run; only a blind one has use for it.
 
     Raises
     ------
@@ -36,12 +50,19 @@ def run(study_file: Path, panel: Path, out: Path, design: Path, identification: 
     PanelError
         If the panel lacks a column that the study names, or holds values that it may not.
     """
-    study, _ = with_graph(load_study(study_file), study_file, identification)
+    asked = load_study(study_file)
+    study, _ = with_graph(asked, study_file, identification)
     source = rows_file(study_file, study, None if study.rows == "panel" else panel / f"{study.rows}.parquet")
-    table = read_table(source)
-    prepared = prepare(study, table, f"{source} for study {study.name}", first_line(source))
-    write_parquet(out, table[columns_of(study)])
-    write_json(design, _facts(study, prepared))
+    table, where = read_table(source), f"{source} for study {study.name}"
+    columns = list(dict.fromkeys([*columns_of(study), *variant_columns(asked, study_file, identification)]))
+    require_columns(table, columns, where)
+    rows = table[columns]
+    prepared = prepare(study, rows, where, first_line(source))  # a blind run refuses what the real one would
+    if blind:
+        rows = blinding.reassigned(study, rows, seed, where)
+        prepared = prepare(study, rows, where, first_line(source))
+    write_parquet(out, rows)
+    write_json(design, _facts(study, prepared) | {"blind": blind})
 
 
 def _facts(study: Study, panel: Panel) -> dict[str, Any]:

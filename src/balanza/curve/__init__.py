@@ -1,0 +1,1 @@
+"""The specification curve: one study in all defensible variants, after Simonsohn, Simmons and Nelson (2020)."""
