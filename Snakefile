@@ -13,6 +13,7 @@ rule all:
         f"{RESULTS}/index.html",
         f"{RESULTS}/config.yaml",
         lambda wildcards: GRAPH_TESTS,
+        lambda wildcards: VALIDATION_PAGES,
 
 
 include: "workflow/rules/acquire.smk"
@@ -22,6 +23,7 @@ include: "workflow/rules/estimate.smk"
 include: "workflow/rules/graph_tests.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/compare.smk"
+include: "workflow/rules/validation.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -113,7 +113,7 @@ def _state_rows(settings: Settings, given: Treatments, counts: np.ndarray, insid
     rows = _grid("state", np.array(STATE_CODES), inside)
     rows["homicides"] = _sums(counts, state, len(STATE_CODES)).ravel()
     rows["population"] = people.ravel()
-    for name, doses in _doses(settings, given).items():
+    for name, doses in _doses(settings.selection, settings.seed, settings.size).items():
         rows[name] = doses[:, inside].ravel()
     return rows
 
@@ -128,7 +128,7 @@ def _municipal_rows(settings: Settings, given: Treatments, counts: np.ndarray, i
     rows["state"] = np.repeat(codes[state], length)
     rows["homicides"] = _sums(counts, unit, len(kept)).ravel()
     rows["population"] = people.ravel()
-    for name, doses in _doses(settings, given).items():
+    for name, doses in _doses(settings.selection, settings.seed, settings.size).items():
         rows[name] = doses[state][:, inside].ravel()
     months = np.append(MONTHS.to_numpy(), np.datetime64("NaT"))
     rows["operation"] = np.repeat(months[given.operation_start[state]], length)
@@ -151,16 +151,11 @@ def _sums(values: np.ndarray, place: np.ndarray, count: int) -> np.ndarray:
     return sums
 
 
-def _doses(settings: Settings, given: Treatments) -> dict[str, np.ndarray]:
-    """What the panel makes of published elements and money, each of shape (32, T); missing where it would be."""
-    return _measured(settings.selection, settings.seed, settings.size)
-
-
 @lru_cache(maxsize=3)
-def _measured(selection: Any, seed: int, size: float) -> dict[str, np.ndarray]:
+def _doses(selection: Any, seed: int, size: float) -> dict[str, np.ndarray]:
+    """What the panel makes of published elements and money, each of shape (32, T); missing where it would be."""
     given, people = _assigned(selection, seed, size), state_people(size)
-    table = as_published(given.guard_elements).rename_axis(index="state", columns="period").stack().rename("elements")
-    elements = table.reset_index().assign(source=guard.COMPLETE)
+    elements = _long(as_published(given.guard_elements), "period", "elements").assign(source=guard.COMPLETE)
     elements["period"] = pd.to_datetime(elements["period"]).astype("datetime64[us]")
     repairs = guard.load_repairs(DATA / "guard_repairs.csv")
     strength = guard.by_state_month(elements, repairs, STATE_CODES, MONTHS, True, Quality())["guard_elements"]
@@ -171,16 +166,21 @@ def _measured(selection: Any, seed: int, size: float) -> dict[str, np.ndarray]:
     }
 
 
+def _long(table: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
+    """A table by state with a column each period, as one row a cell: state, `column`, `value`."""
+    named = table.rename_axis(index="state", columns=column).reset_index()
+    return named.melt(id_vars="state", var_name=column, value_name=value)
+
+
 def _programme(given: Treatments, people: pd.DataFrame, size: float) -> np.ndarray:
     """Pesos of the youth programme per head by state and month, shape (32, T)."""
     months = pd.date_range("1982-01-01", "2026-06-01", freq="MS")
     worth = money.deflator(pd.DataFrame({"period": months, "index": general_prices(months).round(3)}))
     pesos = jcf_pesos(size).rename_axis("year").rename("pesos").reset_index()
     accounts = pesos.assign(branch=money.LABOUR, programme_code=money.JCF_CODES[0], stage="exercised")
-    received = given.jcf_beneficiaries.rename_axis(index="state", columns="year").stack().rename("beneficiaries")
-    residents = people.rename_axis(columns="year").stack().rename("population").reset_index()
-    residents = residents[residents["year"].isin(set(YEAR))]
-    table = money.jcf(received.reset_index(), accounts, worth, residents)
+    received = _long(given.jcf_beneficiaries, "year", "beneficiaries")
+    residents = _long(people[sorted(set(YEAR))], "year", "population")
+    table = money.jcf(received, accounts, worth, residents)
     by_year = table.pivot_table(index="state", columns="year", values="jcf_pesos_per_capita", dropna=False)
     return by_year.loc[list(STATE_CODES), list(YEAR)].to_numpy()
 

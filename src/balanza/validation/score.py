@@ -8,7 +8,7 @@ what they score.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -76,10 +76,12 @@ def score(tables: Iterable[pd.DataFrame], level: float) -> pd.DataFrame:
     ]
     found = pd.DataFrame(rows)
     places = {"selection": SELECTIONS, "flavour": FLAVOURS}
-    order = found.assign(**{
-        name: found[name].map({item: place for place, item in enumerate(items)}).fillna(-1)
-        for name, items in places.items()
-    }).sort_values(["kind", "study", "selection", "treatment", "estimator", "flavour"], kind="stable")
+    order = found.assign(
+        **{
+            name: found[name].map({item: place for place, item in enumerate(items)}).fillna(-1)
+            for name, items in places.items()
+        }
+    ).sort_values(["kind", "study", "selection", "treatment", "estimator", "flavour"], kind="stable")
     return found.loc[order.index].reset_index(drop=True)
 
 
@@ -138,7 +140,9 @@ def _numbers(known: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-UNITS = {"share": "of what would have been"}
+def _unit(measure: str) -> str:
+    """How a number of a measure is read."""
+    return "of what would have been" if measure == "share" else measure
 
 
 def _sentence(base: dict[str, Any], numbers: dict[str, Any], level: float) -> str:
@@ -146,7 +150,7 @@ def _sentence(base: dict[str, Any], numbers: dict[str, Any], level: float) -> st
     n = base["n"]
     if not n:
         return f"It gave no number: {base['reason'] or 'no draw was made'}"
-    unit = UNITS.get(numbers["measure"], numbers["measure"])
+    unit = _unit(numbers["measure"])
     error = numbers["bias_error"]
     by_chance = "" if error is None else f" (Monte Carlo error {error:.3g})"
     zero = f"{100 * numbers['excludes_zero']:.0f} %"
@@ -171,10 +175,10 @@ def advice(scores: pd.DataFrame) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        One for each kind, study and selection: `held` (judged wherever they were, and nowhere short), `short` (somewhere
-        shown to cover less than their level), `undecided` (judged, with too few draws), `not_asked` (no parallel trends
-        on their scale), `n` draws, `worst_bias` (the largest in Monte Carlo errors among those in log points, with its
-        estimator), `coverage` (the lowest and highest of those not asked) and a `sentence`.
+        One for each kind, study and selection: `n` draws; `held` (judged, and nowhere shown to be short), `short`
+        (somewhere shown to cover less than their level), `undecided` (judged, with too few draws), `not_asked` (no
+        parallel trends on their scale, or treatment reaches neighbours, in all flavours); `biased` with `estimator`,
+        `bias` and `measure` of those that are off by more than chance, the largest bias of each; and a `sentence`.
     """
     if scores.empty:
         return []
@@ -188,36 +192,53 @@ def advice(scores: pd.DataFrame) -> list[dict[str, Any]]:
 def _advice(rows: pd.DataFrame) -> dict[str, Any]:
     judged = rows[rows["judged"].astype(bool)]
     names = sorted(rows["estimator"].unique())
-    short = sorted(judged.loc[[item is False for item in judged["passed"]], "estimator"].unique())
-    pending = set(judged.loc[[item is None for item in judged["passed"]], "estimator"])
+    short = {name for name, passed in zip(judged["estimator"], judged["passed"], strict=True) if passed is False}
+    pending = {name for name, passed in zip(judged["estimator"], judged["passed"], strict=True) if passed is None}
     asked = set(judged["estimator"])
-    held = [name for name in names if name in asked and name not in pending and name not in short]
-    undecided = [name for name in names if name in pending and name not in short]
-    not_asked = [name for name in names if name not in asked]
-    others = rows[~rows["judged"].astype(bool)]
-    coverage = [float(others["coverage"].min()), float(others["coverage"].max())] if len(others) else None
-    found = {"n": int(rows["n"].max()), "held": held, "short": short, "undecided": undecided, "not_asked": not_asked}
-    return found | {"coverage_not_asked": coverage, "sentence": _advised(found, coverage)}
+    found: dict[str, Any] = {
+        "n": int(rows["n"].max()),
+        "held": [name for name in names if name in asked - pending - short],
+        "short": [name for name in names if name in short],
+        "undecided": [name for name in names if name in pending - short],
+        "not_asked": [name for name in names if name not in asked],
+        "biased": _biased(rows),
+    }
+    return found | {"sentence": _advised(found, rows)}
 
 
-def _advised(found: dict[str, Any], coverage: Sequence[float] | None) -> str:
+def _biased(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The largest bias of each estimator that is off by more than chance (Student's t, one in a thousand)."""
+    from scipy.stats import t
+
+    known = rows[(rows["n"] > 1) & (rows["bias_error"].astype(float) > 0)]
+    bound = t.ppf(0.9995, known["n"].to_numpy(int) - 1) * known["bias_error"].to_numpy(float)
+    off = known[known["bias"].astype(float).abs() > bound]
+    largest = off.loc[off["bias"].astype(float).abs().groupby(off["estimator"]).idxmax()] if len(off) else off
+    return [{key: row[key] for key in ("estimator", "bias", "measure")} for row in largest.to_dict("records")]
+
+
+def _advised(found: dict[str, Any], rows: pd.DataFrame) -> str:
     parts = []
     if found["held"]:
         parts.append(f"Not shown to cover less than they say: {', '.join(found['held'])}.")
     if found["short"]:
-        parts.append(f"Cover less than they say, although trends are parallel here: {', '.join(found['short'])}.")
+        parts.append(f"Shown to cover less than they say, although trends are parallel: {', '.join(found['short'])}.")
     if found["undecided"]:
-        few = f"too few draws to judge (fewer than {ENOUGH})"
-        parts.append(f"{few[0].upper()}{few[1:]}: {', '.join(found['undecided'])}.")
+        parts.append(f"Too few draws to judge (fewer than {ENOUGH}): {', '.join(found['undecided'])}.")
     if found["not_asked"]:
-        span = "" if coverage is None else f"; intervals held the truth in {_span(coverage)} of draws"
+        coverage = rows.loc[rows["estimator"].isin(found["not_asked"]), "coverage"].astype(float)
         parts.append(
-            "Nothing is asked of these, since trends are not parallel on their scale or treatment reaches neighbours: "
-            f"{', '.join(found['not_asked'])}{span}."
+            "No coverage is asked of these, since trends are not parallel on their scale or treatment reaches "
+            f"neighbours: {', '.join(found['not_asked'])}; they hold the truth in {_span(coverage)} of draws."
         )
+    if found["biased"]:
+        off = (f"{row['estimator']} by {row['bias']:+.2g} {_unit(row['measure'])}" for row in found["biased"])
+        parts.append(f"Off by more than chance: {', '.join(off)}.")
+    else:
+        parts.append(f"No bias stands out from chance in {found['n']:,} draw{'s' * (found['n'] != 1)}.")
     return " ".join(parts)
 
 
-def _span(bounds: Sequence[float]) -> str:
-    low, high = (f"{100 * bound:.0f}" for bound in bounds)
+def _span(shares: pd.Series) -> str:
+    low, high = f"{100 * shares.min():.0f}", f"{100 * shares.max():.0f}"
     return f"{low} %" if low == high else f"{low} to {high} %"

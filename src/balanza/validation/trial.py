@@ -18,14 +18,12 @@ from balanza.contract import Estimate, Study
 from balanza.errors import BalanzaError, Unsupported
 from balanza.preparation import prepare
 from balanza.provenance import derive_seed
-from balanza.registry import chosen, find, reason_against
+from balanza.registry import find, reason_against
 
 COLUMNS = (
     *("kind", "flavour", "selection", "study", "draw", "estimator", "treatment", "status", "reason"),
     *("measure", "truth", "value", "low", "high", "p_value", "judged"),
 )
-TOO_SLOW = {"municipality_month": ("synthetic_control", "synthetic_did", "negative_binomial")}
-"""Estimators that are left out by the rows of a study: one fit takes minutes there, and these are many fits."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +55,10 @@ class Clock:
             print(f"{name}: {total / self.fits[name]:.3f} CPU s a fit, {self.fits[name]} fits", file=sys.stderr)
 
 
-def contenders(study: Study, only: Iterable[str] = ()) -> list[str]:
-    """The estimators that are scored: those of the study, without those that are too slow on its rows."""
-    slow, wanted = TOO_SLOW.get(study.rows, ()), set(only)
-    return [name for name in chosen("estimators", study) if name not in slow and (not wanted or name in wanted)]
-
-
-def quick(study: Study) -> Study:
-    """The study with as few draws of uniform bands as can be: no headline depends on these."""
+def quick(study: Study, names: Iterable[str]) -> Study:
+    """The study with as few draws of uniform bands as can be in some estimators: no headline depends on these."""
     options = {name: dict(given) for name, given in study.options.items()}
-    for name in chosen("estimators", study):
+    for name in names:
         if "draws" in find("estimators", name).spec.options and not name.startswith("synthetic_"):
             options.setdefault(name, {})["draws"] = 1
     return replace(study, options=options)
@@ -93,31 +85,34 @@ def trial(study: Study, known: Known, names: Iterable[str], seed: int, clock: Cl
     DataFrame
         A row for each estimator and treatment, in COLUMNS.
     """
-    panel = prepare(study, known.table, f"{known.kind} {known.draw} of study {study.name}")
-    rows = []
+    names = tuple(names)
+    world = {"kind": known.kind, "flavour": known.flavour, "selection": known.selection}
+    try:
+        panel = prepare(study, known.table, f"{known.kind} {known.draw} of study {study.name}")
+    except BalanzaError as refusal:
+        return declined(study, names, str(refusal), known.draw, **world)
+    rows: list[dict[str, Any]] = []
     for name in names:
-        rng = np.random.default_rng(
-            derive_seed(seed, "validation", known.kind, known.flavour, known.selection, study.name, name, str(known.draw))
-        )
+        own = derive_seed(seed, "validation", *world.values(), study.name, name, str(known.draw))
         started = time.process_time()
-        found, status, reason = _tried(study, panel, name, rng)
+        found, status, reason = _tried(study, panel, name, np.random.default_rng(own))
         clock.seconds[name] += time.process_time() - started
         clock.fits[name] += 1
+        said = {"study": study.name, "draw": known.draw, "estimator": name, "status": status, "reason": reason}
         for treatment in study.treatments:
-            row: dict[str, Any] = {
-                "kind": known.kind,
-                "flavour": known.flavour,
-                "selection": known.selection,
-                "study": study.name,
-                "draw": known.draw,
-                "estimator": name,
-                "treatment": treatment.name,
-                "status": status,
-                "reason": reason,
-            }
-            truth = known.truth[treatment.name]
-            rows.append(row | _against(found.get(treatment.name), truth, known.selection))
+            against = _against(found.get(treatment.name), known.truth[treatment.name], known.selection)
+            rows.append(world | said | {"treatment": treatment.name} | against)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def declined(
+    study: Study, names: Iterable[str], reason: str, draw: int, kind: str, flavour: str, selection: str
+) -> pd.DataFrame:
+    """Rows of COLUMNS that say why no estimator could run."""
+    rows = [{"estimator": name, "treatment": treatment.name} for name in names for treatment in study.treatments]
+    said = {"kind": kind, "flavour": flavour, "selection": selection, "study": study.name, "draw": draw}
+    table = pd.DataFrame(rows).assign(**said, status="declined", reason=reason, judged=False)
+    return table.reindex(columns=list(COLUMNS))
 
 
 def _tried(study: Study, panel: Any, name: str, rng: np.random.Generator) -> tuple[Mapping[str, Estimate], str, str]:

@@ -10,10 +10,12 @@ import pandas as pd
 from balanza.acquire.synthetic.world import Settings
 from balanza.config import Flavour, Selection, load_study
 from balanza.contract import Study
+from balanza.errors import BalanzaError
 from balanza.preparation import read_table
 from balanza.provenance import derive_seed, write_parquet
 from balanza.validation import draws, plasmode
-from balanza.validation.trial import COLUMNS, Clock, Known, contenders, quick, trial
+from balanza.validation.plan import contenders
+from balanza.validation.trial import Clock, Known, declined, quick, trial
 
 
 def run(
@@ -23,7 +25,7 @@ def run(
     flavours: Sequence[Flavour],
     selections: Sequence[Selection],
     rows: Path | None = None,
-    only: Iterable[str] = (),
+    estimators: Iterable[str] = (),
     seed: int = 20190701,
     size: float = 1.0,
     level: float = 0.95,
@@ -40,27 +42,26 @@ def run(
         Effects and rules of assignment; in placebo worlds assignment looks at nothing, whatever is asked.
     rows : Path, optional
         The study's rows: then placebo worlds are made of those before its treatment. Without it worlds are drawn.
-    only : iterable of str
-        Estimators; all of the study if none is given.
+    estimators : iterable of str
+        All of the study that are quick enough on its rows, if none is given.
     seed, size, level : int, float, float
         Seed of the run, size of drawn worlds, confidence level.
 
-    Raises
-    ------
-    Unsupported
-        If no such worlds can be made for the study.
+    A study of which no such worlds can be made gives rows that say why.
     """
     study = load_study(study_file, level)
-    clock, tables = Clock(), []
-    names = contenders(study, only)
+    names, clock = contenders(study, tuple(estimators)), Clock()
     if rows is None:
         made = _worlds(study, batch, flavours, selections, seed, size)
     else:
         made = _placebos(study, read_table(rows), batch, flavours, seed)
-    for asked, known in made:
-        tables.append(trial(quick(asked), known, names, seed, clock))
+    try:
+        tables = [trial(quick(asked, names), known, names, seed, clock) for asked, known in made]
+    except BalanzaError as refusal:
+        kind = "world" if rows is None else "plasmode"
+        tables = [declined(study, names, str(refusal), batch.start, kind, flavours[0], "none")]
     clock.tell()
-    write_parquet(out, pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=list(COLUMNS)))
+    write_parquet(out, pd.concat(tables, ignore_index=True))
 
 
 def _worlds(
