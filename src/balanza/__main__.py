@@ -293,9 +293,7 @@ def validate(
     flavours: Annotated[list[str] | None, typer.Option("--flavour", help="Of the effects; once for each.")] = None,
     selections: Annotated[list[str] | None, typer.Option("--selection", help="Rule of assignment; once each.")] = None,
     estimators: Annotated[list[str] | None, typer.Option("--estimator", help="A name of the registry; each.")] = None,
-    rows: Annotated[
-        Path | None, typer.Option(help="The study's rows: inject effects into them, draw no world.")
-    ] = None,
+    rows: Annotated[Path | None, typer.Option(help="The study's rows: put effects into them, draw no world.")] = None,
     seed: Seed = 20190701,
     size: Annotated[float, typer.Option(help="Share of Mexico's municipalities in drawn worlds.")] = 1.0,
     level: Level = 0.95,

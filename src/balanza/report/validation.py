@@ -22,9 +22,9 @@ KINDS = {
     ),
     "plasmode": (
         "This world's own rows, with an effect put in",
-        "The study's rows before its treatment began, with their own levels, trends, noise and zeros. The observed doses "
-        "or first months are dealt out at random to other states from a placebo date on, and the counts are thinned or "
-        "raised by a known share.",
+        "The study's rows before its treatment began, with their own levels, trends, noise and zeros. The observed "
+        "doses or first months are dealt out at random to other states from a placebo date on, and the counts are "
+        "thinned or raised by a known share.",
     ),
 }
 SELECTIONS = {
@@ -34,7 +34,8 @@ SELECTIONS = {
 }
 LESSONS = {
     "none": "Trends are parallel on every scale.",
-    "level": "Trends are parallel in logarithms, and not in rates: where violence is high, its ups and downs are larger.",
+    "level": "Trends are parallel in logarithms, and not in rates: where violence is high, its ups and downs are "
+    "larger.",
     "dip": "Trends are not parallel on any scale: what rose before treatment falls back without it. "
     "The bias is the lesson here; no coverage is asked for.",
 }

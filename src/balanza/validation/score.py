@@ -101,7 +101,7 @@ def _scored(rows: pd.DataFrame, level: float) -> dict[str, Any]:
         "reason": None if reasons.empty else str(reasons.value_counts().index[0]),
     }
     judged = bool(n) and bool(known["judged"].all())
-    numbers = _numbers(known) if n else dict.fromkeys(_SCORES)
+    numbers: dict[str, Any] = _numbers(known) if n else dict.fromkeys(_SCORES)
     passed = None
     if judged and n >= ENOUGH:
         passed = bool(numbers["coverage_high"] >= level)

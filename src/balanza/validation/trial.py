@@ -6,7 +6,7 @@ import math
 import sys
 import time
 import traceback
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -46,7 +46,7 @@ class Known:
 class Clock:
     """CPU seconds and fits by estimator: for the log, never for a result."""
 
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     fits: Counter[str] = field(default_factory=Counter)
 
     def tell(self) -> None:
@@ -109,10 +109,10 @@ def declined(
     study: Study, names: Iterable[str], reason: str, draw: int, kind: str, flavour: str, selection: str
 ) -> pd.DataFrame:
     """Rows of COLUMNS that say why no estimator could run."""
-    rows = [{"estimator": name, "treatment": treatment.name} for name in names for treatment in study.treatments]
-    said = {"kind": kind, "flavour": flavour, "selection": selection, "study": study.name, "draw": draw}
-    table = pd.DataFrame(rows).assign(**said, status="declined", reason=reason, judged=False)
-    return table.reindex(columns=list(COLUMNS))
+    said: dict[str, Any] = {"kind": kind, "flavour": flavour, "selection": selection, "study": study.name, "draw": draw}
+    said |= {"status": "declined", "reason": reason, "judged": False}
+    rows = [said | {"estimator": name, "treatment": arm.name} for name in names for arm in study.treatments]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def _tried(study: Study, panel: Any, name: str, rng: np.random.Generator) -> tuple[Mapping[str, Estimate], str, str]:
@@ -141,16 +141,15 @@ def _against(estimate: Estimate | None, truth: Mapping[str, Any], selection: str
     found: dict[str, Any] = dict.fromkeys(("measure", "truth", "value", "low", "high", "p_value"))
     if estimate is None:
         return found | {"judged": False}
+    numbers: tuple[Any, ...] = (truth["value"], math.nan, math.nan, math.nan)
+    measure = "none"
     if estimate.scale == "log":
-        numbers = (truth["value"], estimate.value, *estimate.interval)
-        measure = "log points"
+        numbers, measure = (truth["value"], estimate.value, *estimate.interval), "log points"
     elif truth.get("rate") is not None and estimate.rate_change is not None:
         numbers, measure = (truth["rate"]["value"], *estimate.rate_change), "homicides per 100,000 a year"
     elif estimate.percent_change is not None:
         shares = (None if item is None else item / 100 for item in estimate.percent_change)
         numbers, measure = (math.expm1(truth["value"]), *shares), "share"
-    else:
-        numbers, measure = (truth["value"], math.nan, math.nan, math.nan), "none"
     found |= dict(zip(("truth", "value", "low", "high"), numbers, strict=True))
     judged = parallel and measure != "none" and (estimate.scale == "log" or selection == "none")
     return found | {"measure": measure, "p_value": estimate.p_value, "judged": judged}
