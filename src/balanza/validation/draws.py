@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from balanza.acquire.synthetic.baseline import baseline, deaths
-from balanza.acquire.synthetic.calibration import MONTHS, STATE_CODES, YEARS, month_position
+from balanza.acquire.synthetic.calibration import MONTHS, STATE_CODES, YEARS, month_position, national
 from balanza.acquire.synthetic.effects import truth
 from balanza.acquire.synthetic.geography import geography
 from balanza.acquire.synthetic.layouts_guard import as_published
@@ -23,7 +23,7 @@ from balanza.acquire.synthetic.population import population
 from balanza.acquire.synthetic.regions import units
 from balanza.acquire.synthetic.secondary_money import general_prices
 from balanza.acquire.synthetic.simulate import expected
-from balanza.acquire.synthetic.treatment import Treatments, assign, jcf_pesos, state_people
+from balanza.acquire.synthetic.treatment import Treatments, assign, state_people
 from balanza.acquire.synthetic.violence import YEAR
 from balanza.acquire.synthetic.world import Settings
 from balanza.contract import Study
@@ -64,6 +64,7 @@ def drawn_study(study: Study) -> Study:
     }
     bare = replace(study, moderators=(), families={}, options=options)
     missing = [name for name in columns_of(bare) if name not in known]
+    missing += ["covariates"] if study.covariates else []
     if missing or study.window is None:
         lacks = f"needs {', '.join(missing)}" if missing else "has no window"
         raise Unsupported(
@@ -162,7 +163,7 @@ def _doses(selection: Any, seed: int, size: float) -> dict[str, np.ndarray]:
     residents = people[list(YEAR)].to_numpy()
     return {
         "guard_per_100k": PER * strength.to_numpy().reshape(residents.shape) / residents,
-        "jcf_pesos_per_capita": _programme(given, people, size),
+        "jcf_pesos_per_capita": _programme(given, people),
     }
 
 
@@ -172,11 +173,12 @@ def _long(table: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
     return named.melt(id_vars="state", var_name=column, value_name=value)
 
 
-def _programme(given: Treatments, people: pd.DataFrame, size: float) -> np.ndarray:
+def _programme(given: Treatments, people: pd.DataFrame) -> np.ndarray:
     """Pesos of the youth programme per head by state and month, shape (32, T)."""
     months = pd.date_range("1982-01-01", "2026-06-01", freq="MS")
     worth = money.deflator(pd.DataFrame({"period": months, "index": general_prices(months).round(3)}))
-    pesos = jcf_pesos(size).rename_axis("year").rename("pesos").reset_index()
+    share = given.jcf_beneficiaries.sum() / national("jcf_beneficiaries")  # whole people, as the accounts reckon
+    pesos = (national("jcf_pesos") * share).dropna().rename_axis("year").rename("pesos").reset_index()
     accounts = pesos.assign(branch=money.LABOUR, programme_code=money.JCF_CODES[0], stage="exercised")
     received = _long(given.jcf_beneficiaries, "year", "beneficiaries")
     residents = _long(people[sorted(set(YEAR))], "year", "population")

@@ -27,7 +27,7 @@ PLASMODES = ("guard", "operations")
 MUNICIPAL_SIZE = 0.25
 """The largest share of Mexico's municipalities in drawn worlds of municipal studies."""
 
-SMALL_DRAWS, SMALL_SIZE = 10, 0.25
+SMALL_DRAWS, SMALL_SIZE = 6, 0.25
 SMALL_ESTIMATORS = ("poisson", "twfe", "dose")
 """The small version is a part of every run: about 25 CPU seconds, all on the study `guard`."""
 

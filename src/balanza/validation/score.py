@@ -74,7 +74,7 @@ def score(tables: Iterable[pd.DataFrame], level: float) -> pd.DataFrame:
         dict(zip(KEYS, key, strict=True)) | _scored(group.sort_values("draw"), level)
         for key, group in together.groupby(list(KEYS), sort=False)
     ]
-    found = pd.DataFrame(rows)
+    found = pd.DataFrame(rows).astype({"passed": object})  # True, False or None, never a number
     places = {"selection": SELECTIONS, "flavour": FLAVOURS}
     order = found.assign(
         **{
