@@ -15,22 +15,6 @@ if RUN.targets == "validation":
     VALIDATION_PAGES.append(f"{RESULTS}/validation_full.html")
 
 
-def trials_of(wildcards):
-    return VALIDATIONS[wildcards.extent][wildcards.kind, wildcards.study]
-
-
-def trial_options(wildcards):
-    trials = trials_of(wildcards)
-    first, last = (int(number) for number in wildcards.batch.split("-"))
-    return (
-        [f"--first={first}", f"--last={last}"]
-        + [f"--flavour={name}" for name in trials.flavours]
-        + [f"--selection={name}" for name in trials.selections]
-        + [f"--estimator={name}" for name in trials.estimators]
-        + [f"--size={trials.size}", f"--seed={RUN.seed}", f"--level={RUN.level}"]
-    )
-
-
 rule validation:
     """Score every estimator where the truth is known, over many draws, and write the page on it."""
     input:
@@ -52,7 +36,12 @@ rule validate:
         rules=["data/municipality_births.csv", "data/guard_repairs.csv"],
         code=lambda wildcards: code(
             "balanza.verbs.validate",
-            *own_modules("estimators", *trials_of(wildcards).estimators),
+            *own_modules(
+                "estimators",
+                *VALIDATIONS[wildcards.extent][
+                    wildcards.kind, wildcards.study
+                ].estimators,
+            ),
         ),
     output:
         f"{RESULTS}/validation/{{extent}}/{{kind}}/{{study}}/{{batch}}.parquet",
@@ -65,12 +54,15 @@ rule validate:
         kind="world|plasmode",
         batch="[0-9]+-[0-9]+",
     params:
-        options=trial_options,
+        options=lambda wildcards: VALIDATIONS[wildcards.extent][
+            wildcards.kind, wildcards.study
+        ].options(wildcards.batch),
+        run=f"--seed {RUN.seed} --level {RUN.level}",
         rows=lambda wildcards, input: [f"--rows={path}" for path in input.rows],
     message:
         "Validating {wildcards.study} in draws {wildcards.batch} of kind {wildcards.kind}"
     shell:
-        "{PYTHON} validate --study {input.study} {params.rows:q} {params.options} --out {output} &> {log}"
+        "{PYTHON} validate --study {input.study} {params.rows:q} {params.options} {params.run} --out {output} &> {log}"
 
 
 rule score:

@@ -89,12 +89,20 @@ def _kinds(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[dict[str
             "title": KINDS[kind][0],
             "words": KINDS[kind][1],
             "studies": [
-                {"name": study, "title": titles.get(study, study), "selections": _selections(rows, advised)}
+                {"name": study, "title": _title(study, titles), "selections": _selections(rows, advised)}
                 for study, rows in _by(of_kind, "study")
             ],
         }
         for kind, of_kind in sorted(_by(found["rows"], "kind"), key=lambda item: list(KINDS).index(item[0]))
     ]
+
+
+def _title(study: str, titles: Mapping[str, str]) -> str:
+    bare = study.removesuffix("_recorded")
+    title = titles.get(bare, bare)
+    if bare == study:
+        return title
+    return f"{title}, as the prosecutors record it where the Guard moves recording and not violence"
 
 
 def _selections(rows: Sequence[Mapping[str, Any]], advised: Mapping[tuple[str, str, str], str]) -> list[dict[str, Any]]:

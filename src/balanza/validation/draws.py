@@ -16,10 +16,11 @@ import pandas as pd
 
 from balanza.acquire.synthetic.baseline import baseline, deaths
 from balanza.acquire.synthetic.calibration import MONTHS, STATE_CODES, YEARS, month_position, national
-from balanza.acquire.synthetic.effects import truth
+from balanza.acquire.synthetic.effects import recording_effect, truth
 from balanza.acquire.synthetic.geography import geography
 from balanza.acquire.synthetic.layouts_guard import as_published
 from balanza.acquire.synthetic.population import population
+from balanza.acquire.synthetic.recording import FIRST_YEAR, municipal_files, victims
 from balanza.acquire.synthetic.regions import units
 from balanza.acquire.synthetic.secondary_money import general_prices
 from balanza.acquire.synthetic.simulate import expected
@@ -31,13 +32,16 @@ from balanza.errors import Unsupported
 from balanza.panel import guard, money
 from balanza.panel.build import DATA, PER
 from balanza.panel.quality import Quality
+from balanza.panel.violence import NOT_REPORTED
 from balanza.preparation import columns_of
 
-STATE_COLUMNS = ("state", "period", "homicides", "population", "guard_per_100k", "jcf_pesos_per_capita")
+RECORDED = "sesnsp_homicide_victims"
+STATE_COLUMNS = ("state", "period", "homicides", "population", "guard_per_100k", "jcf_pesos_per_capita", RECORDED)
 MUNICIPAL_COLUMNS = (
     *("cvegeo", "state", "period", "homicides", "population", "guard_per_100k", "jcf_pesos_per_capita"),
     *("operation", "guard_opening", "guard_region", "latitude", "longitude"),
 )
+SUFFIX = "_recorded"
 COLUMNS: Mapping[str, tuple[str, ...]] = {"state_month": STATE_COLUMNS, "municipality_month": MUNICIPAL_COLUMNS}
 
 
@@ -76,6 +80,14 @@ def drawn_study(study: Study) -> Study:
     return bare
 
 
+def recorded(study: Study) -> Study | None:
+    """The study on homicides as the prosecutors record them, under a name of its own; None where it counts others."""
+    if study.rows != "state_month" or study.outcome.column != "homicides":
+        return None
+    outcome = replace(study.outcome, column=RECORDED)
+    return replace(study, name=f"{study.name}{SUFFIX}", outcome=outcome, missing="drop")
+
+
 def draw(study: Study, settings: Settings) -> Drawn:
     """Draw one world for a study.
 
@@ -97,9 +109,25 @@ def draw(study: Study, settings: Settings) -> Drawn:
     assert study.window is not None  # noqa: S101 - `drawn_study` refuses it
     inside = slice(month_position(str(study.window[0])), month_position(str(study.window[1])) + 1)
     counts = deaths(intensity[:, inside], baseline(settings.seed, settings.size).uniform[:, inside])
-    known = truth(settings, given, effects, intensity)
+    known = truth(settings, given, effects, intensity)[study.name.removesuffix(SUFFIX)]
     make = _state_rows if study.rows == "state_month" else _municipal_rows
-    return Drawn(make(settings, given, counts, inside)[columns_of(study)], known[study.name])
+    rows = make(settings, given, counts, inside)
+    if study.outcome.column == RECORDED:
+        rows[RECORDED] = _recorded(settings, given, intensity)[:, inside].ravel()
+        if settings.flavour == "reporting":  # what is recorded follows treatment, so its trends are not parallel
+            known = {arm: {**facts, "parallel_trends": False} for arm, facts in known.items()}
+    return Drawn(rows[columns_of(study)], known)
+
+
+def _recorded(settings: Settings, given: Treatments, intensity: np.ndarray) -> np.ndarray:
+    """Homicide victims by state and month as the panel has them, shape (32, T), missing where nothing was reported."""
+    seed, size = settings.seed, settings.size
+    base, moved = baseline(seed, size), recording_effect(settings, given)
+    table = victims(seed, size, deaths(intensity, base.uniform), municipal_files(seed, size, base, moved), moved)
+    own = table[table["subtype"] == "Homicidio doloso"].merge(NOT_REPORTED.assign(gone=True), how="left")
+    counts = np.full((len(STATE_CODES), len(MONTHS)), np.nan)
+    counts[:, YEAR >= FIRST_YEAR] = own["count"].where(own["gone"].isna()).to_numpy(float).reshape(len(counts), -1)
+    return counts
 
 
 @lru_cache(maxsize=3)

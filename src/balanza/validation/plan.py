@@ -56,6 +56,18 @@ class Trials:
         starts = range(0, self.draws, BATCH)
         return [f"{first:04d}-{min(first + BATCH, self.draws) - 1:04d}" for first in starts]
 
+    def options(self, batch: str) -> list[str]:
+        """What tells the verb `validate` to run one batch."""
+        first, last = (int(number) for number in batch.split("-"))
+        words = [f"--first={first}", f"--last={last}", f"--size={self.size}"]
+        for name, values in (
+            ("flavour", self.flavours),
+            ("selection", self.selections),
+            ("estimator", self.estimators),
+        ):
+            words += [f"--{name}={value}" for value in values]
+        return words
+
 
 def plan(extent: Extent, studies: Mapping[str, Study], draws: int, size: float) -> list[Trials]:
     """All trials of a version, for those of its studies that the run has.

@@ -39,7 +39,8 @@ def run(
     batch : range
         Numbers of the draws: each is the same in whatever batch it comes.
     flavours, selections : sequence of str
-        Effects and rules of assignment; in placebo worlds assignment looks at nothing, whatever is asked.
+        Effects and rules of assignment; in placebo worlds assignment looks at nothing, whatever is asked. In the
+        flavour `reporting` a study of homicides by state is run on what the prosecutors record, too.
     rows : Path, optional
         The study's rows: then placebo worlds are made of those before its treatment. Without it worlds are drawn.
     estimators : iterable of str
@@ -77,8 +78,10 @@ def _worlds(
         own = derive_seed(seed, "validation", str(draw))
         for selection in selections:
             for flavour in flavours:
-                found = draws.draw(bare, Settings(flavour, selection, own, size))
-                yield bare, Known("world", flavour, selection, draw, found.table, found.truth)
+                for asked in (bare, draws.recorded(bare) if flavour == "reporting" else None):
+                    if asked is not None:
+                        found = draws.draw(asked, Settings(flavour, selection, own, size))
+                        yield asked, Known("world", flavour, selection, draw, found.table, found.truth)
 
 
 def _placebos(
