@@ -47,6 +47,7 @@ def test_scores_are_those_by_hand() -> None:
     assert row["n"] == 4
     assert row["bias"] == pytest.approx(0.2)
     assert row["bias_error"] == pytest.approx(0.2582 / 2, abs=1e-4)
+    assert row["bias_median"] == pytest.approx(0.2)
     assert row["rmse"] == pytest.approx(0.3)
     assert row["coverage"] == 0.5
     assert (row["power"], row["wrong_sign"]) == (1.0, 0.0)
@@ -63,6 +64,7 @@ def test_leaving_out_zero_is_a_false_positive_where_the_truth_is_zero_and_may_ha
     assert null["excludes_zero_error"] == pytest.approx(0.25)
     wrong = score([table([0.1, 0.5, -0.5, 0.0], -0.2, 0.25)], 0.95).iloc[0]
     assert (wrong["power"], wrong["wrong_sign"]) == (0.5, 0.25)
+    assert wrong["sentence"].endswith("leave out zero, an effect found, in 50 % (25 % on the wrong side).")
 
 
 def test_binomial_interval_is_that_of_clopper_and_pearson() -> None:

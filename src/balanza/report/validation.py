@@ -135,6 +135,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
         **row,
         "verdict": verdict,
         "missed": row["passed"] is False,
+        "draws": f"{row['n']}" + (f" ({row['n_none']} without)" if row["n_none"] else ""),
         "off": f"{words.number(row['bias'], 2)}{error}",
         "covered": _share(row["coverage"]),
         "bounds": f"{_share(row['coverage_low'])} to {_share(row['coverage_high'])}",

@@ -54,10 +54,11 @@ def score(tables: Iterable[pd.DataFrame], level: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        KEYS; `n` draws with a number, `n_none` without one and the commonest `reason`; `measure`, `truth`, `bias`,
-        `bias_error`, `rmse`, `coverage`, `coverage_low`, `coverage_high`; `excludes_zero` and `excludes_zero_error`,
-        repeated as `power` where the truth is not zero and as `false_positives` where it is; `wrong_sign`; `judged`,
-        `passed` and `sentence`. Sorted by world and name.
+        KEYS; `n` draws with a number, `n_none` without one and the commonest `reason`; `measure`, `truth`; `bias`,
+        `bias_error` and `bias_median` (a share of what would have been has heavy tails); `rmse`; `coverage`,
+        `coverage_low`, `coverage_high`; `excludes_zero` and `excludes_zero_error`, repeated as `power` where the truth
+        is not zero and as `false_positives` where it is; `wrong_sign`; `judged`, `passed` and `sentence`. Sorted by
+        world and name.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def _scored(rows: pd.DataFrame, level: float) -> dict[str, Any]:
 
 
 _SCORES = (
-    *("measure", "truth", "bias", "bias_error", "rmse", "coverage", "coverage_low", "coverage_high"),
+    *("measure", "truth", "bias", "bias_error", "bias_median", "rmse", "coverage", "coverage_low", "coverage_high"),
     *("excludes_zero", "excludes_zero_error", "power", "false_positives", "wrong_sign"),
 )
 
@@ -128,6 +129,7 @@ def _numbers(known: pd.DataFrame) -> dict[str, Any]:
         "truth": float(truth.mean()),
         "bias": float(off.mean()),
         "bias_error": float(off.std(ddof=1) / np.sqrt(n)) if n > 1 else None,
+        "bias_median": float(np.median(off)),
         "rmse": float(np.sqrt((off**2).mean())),
         "coverage": covered / n,
         "coverage_low": bounds[0],
@@ -155,12 +157,13 @@ def _sentence(base: dict[str, Any], numbers: dict[str, Any], level: float) -> st
     by_chance = "" if error is None else f" (Monte Carlo error {error:.3g})"
     zero = f"{100 * numbers['excludes_zero']:.0f} %"
     kind = "a false positive" if numbers["power"] is None else "an effect found"
+    wrong = f" ({100 * numbers['wrong_sign']:.0f} % on the wrong side)" if numbers["wrong_sign"] else ""
     return (
         f"Over {n:,} draw{'s' * (n != 1)} it is off by {numbers['bias']:+.3g} {unit} on average{by_chance} where the "
         f"truth is {numbers['truth']:.3g}; its {100 * level:g} % intervals hold the truth in "
         f"{100 * numbers['coverage']:.0f} % of them ({100 * CONFIDENCE:.0f} % binomial interval "
         f"{100 * numbers['coverage_low']:.0f} to {100 * numbers['coverage_high']:.0f} %) and leave out zero, "
-        f"{kind}, in {zero}."
+        f"{kind}, in {zero}{wrong}."
     )
 
 
