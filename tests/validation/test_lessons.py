@@ -35,5 +35,12 @@ def test_shuffled_doses_in_independent_counts_leave_intervals_at_their_level(tmp
     guard_rows().to_parquet(rows)
     validate.run(GUARD, out, range(100), ["null", "beneficial"], ["none"], rows, ("poisson", "twfe"))
     scores = score([pd.read_parquet(out)], 0.95)
-    assert scores["passed"].tolist() == [True] * 4
-    assert scores["bias"].abs().max() < 4 * scores["bias_error"].max()
+    asked = scores[["estimator", "flavour", "passed"]].to_numpy().tolist()
+    assert asked == [
+        ["poisson", "null", True],
+        ["poisson", "beneficial", True],
+        ["twfe", "null", True],
+        ["twfe", "beneficial", None],  # the slope of a line through exp(-.2 dose) is less than exp(-.2) - 1
+    ]
+    exact = scores["judged"].astype(bool)
+    assert (scores["bias"].abs() < 4 * scores["bias_error"])[exact].all()

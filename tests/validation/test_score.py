@@ -133,10 +133,11 @@ def known(selection: str, **truth: Any) -> Known:
 @pytest.mark.parametrize(
     ("selection", "truth", "judged"),
     [
-        ("none", {}, {"poisson", "twfe"}),
-        ("level", {}, {"poisson"}),
+        ("none", {"value": 0.0}, {"poisson", "twfe"}),
+        ("none", {}, {"poisson"}),  # a line's slope is not exp(-.2) - 1 where the effect is log-linear in the dose
+        ("level", {"value": 0.0}, {"poisson"}),
         ("dip", {"parallel_trends": False}, set()),
-        ("none", {"interference": True}, set()),
+        ("none", {"value": 0.0, "interference": True}, set()),
     ],
 )
 def test_coverage_is_asked_for_where_trends_are_parallel_on_the_scale(
@@ -145,9 +146,10 @@ def test_coverage_is_asked_for_where_trends_are_parallel_on_the_scale(
     study, names = load_study(GUARD), ("poisson", "twfe", "backdoor")
     rows = trial(quick(study, names), known(selection, **truth), names, 1, Clock()).set_index("estimator")
     assert set(rows.index[rows["judged"].astype(bool)]) == judged
-    assert rows.loc["poisson", ["measure", "truth"]].tolist() == ["log points", -0.2]
+    value = truth.get("value", -0.2)
+    assert rows.loc["poisson", ["measure", "truth"]].tolist() == ["log points", value]
     assert rows.loc["twfe", "measure"] == "share"
-    assert rows.loc["twfe", "truth"] == pytest.approx(np.exp(-0.2) - 1)
+    assert rows.loc["twfe", "truth"] == pytest.approx(np.exp(value) - 1)
     assert rows.loc["backdoor", "status"] == "declined"
 
 

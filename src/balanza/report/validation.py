@@ -37,8 +37,10 @@ LESSONS = {
     "level": "Trends are parallel in logarithms, and not in rates: where violence is high, its ups and downs are "
     "larger.",
     "dip": "Trends are not parallel on any scale: what rose before treatment falls back without it. "
-    "The bias is the lesson here; no coverage is asked for.",
+    "The bias is the lesson here.",
 }
+RECORDED = "Violence does not answer to the Guard here, and what is recorded of it does: the bias is the lesson."
+UNITS = {"homicides per 100,000 a year": "rate"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,12 @@ def _kinds(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[dict[str
             "title": KINDS[kind][0],
             "words": KINDS[kind][1],
             "studies": [
-                {"name": study, "title": _title(study, titles), "selections": _selections(rows, advised)}
+                {
+                    "name": study,
+                    "title": _title(study, titles),
+                    "selections": _selections(rows, advised),
+                    "without": _without(rows),
+                }
                 for study, rows in _by(of_kind, "study")
             ],
         }
@@ -109,10 +116,9 @@ def _selections(rows: Sequence[Mapping[str, Any]], advised: Mapping[tuple[str, s
     return [
         {
             "title": SELECTIONS[name],
-            "lesson": LESSONS[name],
+            "lesson": RECORDED if inside[0]["study"].endswith("_recorded") else LESSONS[name],
             "advice": advised.get((inside[0]["kind"], inside[0]["study"], name), "No estimator gave a number."),
             "rows": [_row(row) for row in inside if row["n"]],
-            "without": _without(inside),
             "several": len({row["treatment"] for row in inside}) > 1,
         }
         for name, inside in _by(rows, "selection")
@@ -130,17 +136,24 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
         verdict = "too few draws"
     else:
         verdict = "not shown short" if row["passed"] else "TOO SHORT"
-    error = "" if row["bias_error"] is None else f" ± {words.number(row['bias_error'], 2)}"
+    error = "" if row["bias_error"] is None else f" ± {_short(row['bias_error'])}"
+    low, high = (f"{100 * row[key]:.0f}" for key in ("coverage_low", "coverage_high"))
     return {
         **row,
         "verdict": verdict,
         "missed": row["passed"] is False,
         "draws": f"{row['n']}" + (f" ({row['n_none']} without)" if row["n_none"] else ""),
-        "off": f"{words.number(row['bias'], 2)}{error}",
-        "covered": _share(row["coverage"]),
-        "bounds": f"{_share(row['coverage_low'])} to {_share(row['coverage_high'])}",
+        "off": f"{_short(row['bias'])}{error}",
+        "middle": _short(row["bias_median"]),
+        "unit": UNITS.get(row["measure"], row["measure"]),
+        "covered": f"{_share(row['coverage'])} ({low} to {high})",
         "rejects": _share(row["excludes_zero"]),
     }
+
+
+def _short(value: float) -> str:
+    """Three decimals, two from ten on: the rows of a column under each other."""
+    return f"{value:.{3 if abs(value) < 10 else 2}f}".replace("-", words.MINUS)
 
 
 def _share(value: float) -> str:
@@ -148,6 +161,10 @@ def _share(value: float) -> str:
 
 
 def _without(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Estimators without a number in any draw, once each, with the reason."""
-    reasons = {row["estimator"]: str(row["reason"]) for row in rows if not row["n"]}
-    return [{"name": name, "reason": reason.removeprefix(f"{name}: ")} for name, reason in reasons.items()]
+    """Estimators without a number in any draw, once each, with the first reason."""
+    ran = {row["estimator"] for row in rows if row["n"]}
+    reasons: dict[str, str] = {}
+    for row in rows:
+        if row["estimator"] not in ran:
+            reasons.setdefault(row["estimator"], str(row["reason"]))
+    return [{"name": name, "reason": reason.removeprefix(f"{name}: ").rstrip(".")} for name, reason in reasons.items()]

@@ -231,8 +231,9 @@ def _advised(found: dict[str, Any], rows: pd.DataFrame) -> str:
     if found["not_asked"]:
         coverage = rows.loc[rows["estimator"].isin(found["not_asked"]), "coverage"].astype(float)
         parts.append(
-            "No coverage is asked of these, since trends are not parallel on their scale or treatment reaches "
-            f"neighbours: {', '.join(found['not_asked'])}; they hold the truth in {_span(coverage)} of draws."
+            "No coverage is asked of these, since trends are not parallel on their scale, treatment reaches neighbours "
+            f"or the truth is not quite theirs: {', '.join(found['not_asked'])}; they hold the truth in "
+            f"{_span(coverage)} of draws."
         )
     if found["biased"]:
         off = (f"{row['estimator']} by {row['bias']:+.2g} {_unit(row['measure'])}" for row in found["biased"])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balanza.contract import Estimate, Study
+from balanza.contract import Estimate, Kind, Study
 from balanza.errors import BalanzaError, Unsupported
 from balanza.preparation import prepare
 from balanza.provenance import derive_seed
@@ -100,7 +100,8 @@ def trial(study: Study, known: Known, names: Iterable[str], seed: int, clock: Cl
         clock.fits[name] += 1
         said = {"study": study.name, "draw": known.draw, "estimator": name, "status": status, "reason": reason}
         for treatment in study.treatments:
-            against = _against(found.get(treatment.name), known.truth[treatment.name], known.selection)
+            truth = known.truth[treatment.name]
+            against = _against(found.get(treatment.name), truth, known.selection, treatment.kind)
             rows.append(world | said | {"treatment": treatment.name} | against)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -130,12 +131,13 @@ def _tried(study: Study, panel: Any, name: str, rng: np.random.Generator) -> tup
     return ({study.treatment.name: found} if isinstance(found, Estimate) else dict(found)), "ran", ""
 
 
-def _against(estimate: Estimate | None, truth: Mapping[str, Any], selection: str) -> dict[str, Any]:
+def _against(estimate: Estimate | None, truth: Mapping[str, Any], selection: str, kind: Kind) -> dict[str, Any]:
     """What was found and what is true, in the unit in which the estimate means what the truth says.
 
     An estimate of a log ratio is held against log points. One on the level scale is held against the true change in
     rates where that is known, else, as a share of what would have been, against the share that the log points make;
-    its trends are parallel only where assignment does not look at violence at all.
+    its trends are parallel only where assignment does not look at violence at all. A share for each unit of dose is a
+    line through a curve, and only near the truth unless that is zero, so that no coverage is asked for.
     """
     parallel = bool(truth["parallel_trends"]) and not truth["interference"]
     found: dict[str, Any] = dict.fromkeys(("measure", "truth", "value", "low", "high", "p_value"))
@@ -151,5 +153,6 @@ def _against(estimate: Estimate | None, truth: Mapping[str, Any], selection: str
         shares = (None if item is None else item / 100 for item in estimate.percent_change)
         numbers, measure = (math.expm1(truth["value"]), *shares), "share"
     found |= dict(zip(("truth", "value", "low", "high"), numbers, strict=True))
-    judged = parallel and measure != "none" and (estimate.scale == "log" or selection == "none")
+    exact = measure != "none" and (measure != "share" or kind == "binary" or truth["value"] == 0)
+    judged = parallel and exact and (estimate.scale == "log" or selection == "none")
     return found | {"measure": measure, "p_value": estimate.p_value, "judged": judged}
