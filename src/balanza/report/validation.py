@@ -153,7 +153,8 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _short(value: float) -> str:
     """Three decimals, two from ten on: the rows of a column under each other."""
-    return f"{value:.{3 if abs(value) < 10 else 2}f}".replace("-", words.MINUS)
+    digits = 3 if abs(value) < 10 else 2
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", words.MINUS)  # no -0.000
 
 
 def _share(value: float) -> str:
