@@ -13,6 +13,7 @@ rule all:
         f"{RESULTS}/index.html",
         f"{RESULTS}/config.yaml",
         lambda wildcards: GRAPH_TESTS,
+        lambda wildcards: VALIDATION_PAGES,
 
 
 rule full:
@@ -30,6 +31,7 @@ include: "workflow/rules/graph_tests.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/curve.smk"
 include: "workflow/rules/compare.smk"
+include: "workflow/rules/validation.smk"
 include: "workflow/rules/report.smk"
 
 

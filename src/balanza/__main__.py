@@ -343,6 +343,72 @@ def report(
 
 
 @app.command()
+def validate(
+    study: StudyFile,
+    out: Out,
+    first: Annotated[int, typer.Option(min=0, help="Number of the first draw.")] = 0,
+    last: Annotated[int, typer.Option(min=0, help="Number of the last draw.")] = 9,
+    flavours: Annotated[list[str] | None, typer.Option("--flavour", help="Of the effects; once for each.")] = None,
+    selections: Annotated[list[str] | None, typer.Option("--selection", help="Rule of assignment; once each.")] = None,
+    estimators: Annotated[list[str] | None, typer.Option("--estimator", help="A name of the registry; each.")] = None,
+    rows: Annotated[Path | None, typer.Option(help="The study's rows: put effects into them, draw no world.")] = None,
+    seed: Seed = 20190701,
+    size: Annotated[float, typer.Option(help="Share of Mexico's municipalities in drawn worlds.")] = 1.0,
+    level: Level = 0.95,
+) -> None:
+    """Run the estimators of a study on draws whose truth is known."""
+    from balanza.config import load_config
+    from balanza.verbs import validate
+
+    runs = [load_config({"flavour": name, "seed": seed, "size": size}, "validate") for name in flavours or ["null"]]
+    rules = [load_config({"selection": name}, "validate") for name in selections or ["none"]]
+    if last < first:
+        raise ConfigError("the last draw comes before the first", where="--last", cure="Swap them")
+    validate.run(
+        study,
+        out,
+        range(first, last + 1),
+        [run.flavour for run in runs],
+        [rule.selection for rule in rules],
+        rows,
+        estimators or (),
+        seed,
+        runs[0].size,
+        level,
+    )
+    wrote(out)
+
+
+@app.command()
+def score(
+    out: Out,
+    batches: Annotated[list[Path] | None, typer.Argument(help="What `validate` wrote.")] = None,
+    world: World = "own panel",
+    extent: Annotated[str, typer.Option(help="small | full, for the record.")] = "full",
+    level: Level = 0.95,
+) -> None:
+    """Score the estimators over all batches of draws whose truth is known."""
+    from balanza.verbs import score
+
+    score.run(batches or [], out, world, extent, level)
+    wrote(out / "scores.json")
+
+
+@app.command("validation-page")
+def validation_page(
+    results: Annotated[Path, typer.Option(help="results/<world>")],
+    scores: Annotated[Path, typer.Option(help="What `score` wrote, JSON.")],
+    out: Out,
+    studies: Annotated[list[Path] | None, typer.Option("--study", help="A study of the menu; once for each.")] = None,
+) -> None:
+    """Write the page of the validation from its scores alone."""
+    from balanza.verbs import validation_page
+
+    validation_page.run(results, scores, out, studies or [])
+    wrote(out)
+
+
+@app.command()
 def update(
     source: Annotated[str, typer.Argument(help="An id of data/sources.csv.")],
     file: Annotated[Path | None, typer.Option(help="The newer file.")] = None,

@@ -43,6 +43,7 @@ class RunConfig(_Strict):
     seed: int = 20190701
     level: float = Field(0.95, gt=0.5, lt=1)
     draws: int = Field(999, ge=19)
+    validation_draws: int = Field(200, ge=1)
     mirror: str | None = None
     offline: bool = False
     flavour: Flavour = "beneficial"

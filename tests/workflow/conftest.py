@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "workflow", "config", "profiles", "src", "data")
-SMALL = ("size=0.06", "draws=99")
+SMALL = ("size=0.06", "draws=99", "validation_draws=2")
 
 
 @dataclass(frozen=True)

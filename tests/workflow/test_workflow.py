@@ -23,13 +23,13 @@ def test_a_run_makes_the_report_and_everything_it_links_to(project: Project) -> 
     results = project.folder / "results" / "synthetic"
     index = (results / "index.html").read_text()
     links = set(re.findall(r'href="([^"#]+)"', index))
-    assert {"guard.html", "versus.html", "graph.html", "quality.html"} <= links
+    assert {"guard.html", "versus.html", "graph.html", "quality.html", "validation.html"} <= links
     assert [link for link in links if not (results / link).exists()] == []
 
 
 def test_every_page_is_stamped_synthetic_with_flavour_and_selection(project: Project) -> None:
     pages = sorted((project.folder / "results" / "synthetic").glob("*.html"))
-    assert len(pages) == 12
+    assert len(pages) == 13
     for page in pages:
         assert "SYNTHETIC" in page.read_text()
         assert "beneficial" in page.read_text()
@@ -124,6 +124,9 @@ def test_every_rule_says_what_it_does(project: Project) -> None:
         "estimate",
         "check",
         "compare",
+        "validate",
+        "score",
+        "validation",
         "report",
     } <= set(described)
     assert all(text.endswith(".") for text in described.values())
@@ -183,6 +186,15 @@ def test_truth_and_estimate_stand_side_by_side(project: Project) -> None:
     assert headline["status"] == "ran"
     assert headline["true_percent"] is not None
     assert isinstance(headline["covers_truth"], bool)
+
+
+def test_more_draws_of_the_validation_run_only_new_batches(project: Project) -> None:
+    few = project.planned("validation")
+    scored = {"validation", "validate", "score", "validation_page"}
+    assert scored <= set(few)
+    assert few["validate"] == 7
+    run = project.snakemake("-n", "validation", config=("validation_draws=21",))
+    assert len(re.findall(r"in draws 0020-0020", run.stdout)) == 7
 
 
 def test_offline_without_a_mirror_lists_everything_that_is_missing(project: Project) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,31 +27,41 @@ def write(world: WorldResults, out: Path) -> None:
     out : Path
         results/<world>
     """
-    environment = _environment(world)
+    menu = [(found.study.name, found.study.title) for found in world.studies]
+    env = environment(world, menu + [(study.name, study.title) for study in world.waiting])
     pages: dict[str, str] = {
-        "index": environment.get_template("index.html.j2").render(page="index", **_home(world)),
-        "graph": environment.get_template("graph.html.j2").render(page="graph", graphs=causes.of_world(world)),
-        "quality": environment.get_template("quality.html.j2").render(page="quality", quality=world.quality),
+        "index": env.get_template("index.html.j2").render(page="index", **_home(world)),
+        "graph": env.get_template("graph.html.j2").render(page="graph", graphs=causes.of_world(world)),
+        "quality": env.get_template("quality.html.j2").render(page="quality", quality=world.quality),
     }
     for found in world.studies:
-        pages[found.study.name] = environment.get_template("study.html.j2").render(
+        pages[found.study.name] = env.get_template("study.html.j2").render(
             page=found.study.name, own_rows=found.study.rows == "panel", **_study(world, found)
         )
     for study in world.waiting:
-        pages[study.name] = environment.get_template("waiting.html.j2").render(page=study.name, study=study)
+        pages[study.name] = env.get_template("waiting.html.j2").render(page=study.name, study=study)
     for name, text in pages.items():
         write_text(out / f"{name}.html", text)
 
 
-def _environment(world: WorldResults) -> Environment:
-    environment = Environment(
+def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
+    """The templates, and what all pages show.
+
+    Parameters
+    ----------
+    world : WorldResults, or whatever has its `config` and `synthetic`
+        Whose pages they are: every page bears its stamp.
+    menu : sequence of (name, title)
+        The studies.
+    """
+    made = Environment(
         loader=PackageLoader("balanza.report"),
         autoescape=select_autoescape(["html", "j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "number": words.number,
         "percent": words.percent,
         "p": words.p_value,
@@ -59,15 +69,14 @@ def _environment(world: WorldResults) -> Environment:
         "arrow": words.arrow,
         "code": words.code,
     }
-    environment.globals |= {
+    made.globals |= {
         "interval": words.interval,
         "percent": words.percent,
         "world": world,
         "version": __version__,
-        "menu": [(found.study.name, found.study.title) for found in world.studies]
-        + [(study.name, study.title) for study in world.waiting],
+        "menu": menu,
     }
-    return environment
+    return made
 
 
 def _home(world: WorldResults) -> dict[str, Any]:

@@ -75,9 +75,11 @@ def log_effects(settings: Settings, given: Treatments) -> dict[str, np.ndarray]:
     effects = {name: getattr(sizes, name) * doses[name][state] / per for name, (per, _) in DOSES.items()}
     for name, start, ramp in _timings(given, state):
         path = _path(start, ramp) * (_fading() if name == "operations" else 1.0)
-        near = np.where(start[:, None] < 0, _reached(path, map_.neighbours), 0.0)
-        effects[name] = getattr(sizes, name) * path + getattr(sizes, f"{name}_near") * near
-    effects["guard"] = effects["guard"] + sizes.guard_near * _dose_next_door(given, settings) / DOSES["guard"][0]
+        effects[name], near = getattr(sizes, name) * path, getattr(sizes, f"{name}_near")
+        if near:
+            effects[name] += near * np.where(start[:, None] < 0, _reached(path, map_.neighbours), 0.0)
+    if sizes.guard_near:
+        effects["guard"] = effects["guard"] + sizes.guard_near * _dose_next_door(given, settings) / DOSES["guard"][0]
     return effects
 
 

@@ -49,11 +49,15 @@ def _price_marks() -> tuple[np.ndarray, np.ndarray]:
     return at, level
 
 
+def general_prices(months: pd.DatetimeIndex) -> np.ndarray:
+    """The general index in some months, season included: the same in every world."""
+    return np.asarray(prices(months) * (1 + 0.004 * np.cos(2 * np.pi * (months.month.to_numpy() - 12) / 12)))
+
+
 def price_indices(world: World) -> pd.DataFrame:
     """The three indices by month, January 1982 to June 2026, in their own column names."""
     months = pd.date_range("1982-01-01", "2026-06-01", freq="MS")
-    season = 1 + 0.004 * np.cos(2 * np.pi * (months.month.to_numpy() - 12) / 12)
-    general = prices(months) * season
+    general = general_prices(months)
     volatile = np.exp(generator(world, "prices").normal(0, 0.003, len(months)).cumsum())
     volatile /= volatile[months.get_loc("2018-07-01")]
     return pd.DataFrame(

@@ -19,7 +19,7 @@ from balanza.acquire.synthetic.openings import Openings
 from balanza.acquire.synthetic.population import population
 from balanza.acquire.synthetic.recording import municipal_files, victims
 from balanza.acquire.synthetic.regions import units
-from balanza.acquire.synthetic.treatment import assign
+from balanza.acquire.synthetic.treatment import Treatments, assign
 from balanza.acquire.synthetic.world import Settings, World
 
 
@@ -41,8 +41,7 @@ def simulate(settings: Settings) -> World:
     seed, size = settings.seed, settings.size
     map_, base = geography(size), baseline(seed, size)
     given = assign(settings, base)
-    effects = log_effects(settings, given)
-    intensity = to_national_path(base.intensity * np.exp(sum(effects.values())), size)
+    effects, intensity = expected(settings, given)
     counted = _as_recorded_then(deaths(intensity, base.uniform), map_)
     recorded = recording_effect(settings, given)
     files = municipal_files(seed, size, base, recorded)
@@ -66,6 +65,13 @@ def simulate(settings: Settings) -> World:
         security_transfers=given.security_transfers,
         truth=truth(settings, given, effects, intensity),
     )
+
+
+def expected(settings: Settings, given: Treatments) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The effects of one world, as in `log_effects`, and its expected deaths with them, shape (N, T)."""
+    effects = log_effects(settings, given)
+    moved = baseline(settings.seed, settings.size).intensity * np.exp(sum(effects.values()))
+    return effects, to_national_path(moved, settings.size)
 
 
 def _as_recorded_then(counts: np.ndarray, map_: Geography) -> np.ndarray:

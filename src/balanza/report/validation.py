@@ -1,0 +1,171 @@
+"""The page of the validation: what each estimator scores where the truth is known. It computes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from balanza.config import load_study_file
+from balanza.provenance import read_json, write_text
+from balanza.report import words
+from balanza.report.pages import environment
+
+KINDS = {
+    "world": (
+        "Invented countries",
+        "Whole synthetic worlds, drawn anew for each number: violence, assignment and effects.",
+    ),
+    "plasmode": (
+        "This world's own rows, with an effect put in",
+        "The study's rows before its treatment began, with their own levels, trends, noise and zeros. The observed "
+        "doses or first months are dealt out at random to other states from a placebo date on, and the counts are "
+        "thinned or raised by a known share.",
+    ),
+}
+SELECTIONS = {
+    "none": "Assignment looks at nothing",
+    "level": "Assignment follows the level of violence",
+    "dip": "Assignment follows the recent rise of violence",
+}
+LESSONS = {
+    "none": "Trends are parallel on every scale.",
+    "level": "Trends are parallel in logarithms, and not in rates: where violence is high, its ups and downs are "
+    "larger.",
+    "dip": "Trends are not parallel on any scale: what rose before treatment falls back without it. "
+    "The bias is the lesson here.",
+}
+RECORDED = "Violence does not answer to the Guard here, and what is recorded of it does: the bias is the lesson."
+UNITS = {"homicides per 100,000 a year": "rate"}
+
+
+@dataclass(frozen=True)
+class _World:
+    """What the frame of a page needs to know of a world."""
+
+    config: Mapping[str, Any]
+
+    @property
+    def synthetic(self) -> bool:
+        return bool(self.config["world"] == "synthetic")
+
+
+def write(results: Path, scores: Path, study_files: Iterable[Path], out: Path) -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    results : Path
+        results/<world>, with config.yaml.
+    scores : Path
+        scores.json, small or full.
+    study_files : iterable of Path
+        The studies of the menu, in its order.
+    out : Path
+        The page.
+    """
+    config = yaml.safe_load((results / "config.yaml").read_text("utf-8"))
+    found = read_json(scores)
+    titles = {file.name: file.title for file in map(load_study_file, study_files)}
+    page = environment(_World(config), list(titles.items())).get_template("validation.html.j2")
+    write_text(
+        out,
+        page.render(
+            page="validation",
+            found=found,
+            draws=max((row["n"] for row in found["rows"]), default=0),
+            kinds=_kinds(found, titles),
+        ),
+    )
+
+
+def _kinds(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Kinds of worlds, in each the studies, in each the rules of assignment with their rows, all in the given order."""
+    advised = {(item["kind"], item["study"], item["selection"]): item["sentence"] for item in found["advice"]}
+    return [
+        {
+            "title": KINDS[kind][0],
+            "words": KINDS[kind][1],
+            "studies": [
+                {
+                    "name": study,
+                    "title": _title(study, titles),
+                    "selections": _selections(rows, advised),
+                    "without": _without(rows),
+                }
+                for study, rows in _by(of_kind, "study")
+            ],
+        }
+        for kind, of_kind in sorted(_by(found["rows"], "kind"), key=lambda item: list(KINDS).index(item[0]))
+    ]
+
+
+def _title(study: str, titles: Mapping[str, str]) -> str:
+    bare = study.removesuffix("_recorded")
+    title = titles.get(bare, bare)
+    if bare == study:
+        return title
+    return f"{title}, as the prosecutors record it where the Guard moves recording and not violence"
+
+
+def _selections(rows: Sequence[Mapping[str, Any]], advised: Mapping[tuple[str, str, str], str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": SELECTIONS[name],
+            "lesson": RECORDED if inside[0]["study"].endswith("_recorded") else LESSONS[name],
+            "advice": advised.get((inside[0]["kind"], inside[0]["study"], name), "No estimator gave a number."),
+            "rows": [_row(row) for row in inside if row["n"]],
+            "several": len({row["treatment"] for row in inside}) > 1,
+        }
+        for name, inside in _by(rows, "selection")
+    ]
+
+
+def _by(rows: Sequence[Mapping[str, Any]], key: str) -> list[tuple[str, list[Mapping[str, Any]]]]:
+    return [(str(name), list(members)) for name, members in groupby(rows, key=lambda row: row[key])]
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    if not row["judged"]:
+        verdict = "not asked"
+    elif row["passed"] is None:
+        verdict = "too few draws"
+    else:
+        verdict = "not shown short" if row["passed"] else "TOO SHORT"
+    error = "" if row["bias_error"] is None else f" ± {_short(row['bias_error'])}"
+    low, high = (f"{100 * row[key]:.0f}" for key in ("coverage_low", "coverage_high"))
+    return {
+        **row,
+        "verdict": verdict,
+        "missed": row["passed"] is False,
+        "draws": f"{row['n']}" + (f" ({row['n_none']} without)" if row["n_none"] else ""),
+        "off": f"{_short(row['bias'])}{error}",
+        "middle": _short(row["bias_median"]),
+        "unit": UNITS.get(row["measure"], row["measure"]),
+        "covered": f"{_share(row['coverage'])} ({low} to {high})",
+        "rejects": _share(row["excludes_zero"]),
+    }
+
+
+def _short(value: float) -> str:
+    """Three decimals, two from ten on: the rows of a column under each other."""
+    digits = 3 if abs(value) < 10 else 2
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", words.MINUS)  # no -0.000
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.0f}{words.THIN}%"
+
+
+def _without(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Estimators without a number in any draw, once each, with the first reason."""
+    ran = {row["estimator"] for row in rows if row["n"]}
+    reasons: dict[str, str] = {}
+    for row in rows:
+        if row["estimator"] not in ran:
+            reasons.setdefault(row["estimator"], str(row["reason"]))
+    return [{"name": name, "reason": reason.removeprefix(f"{name}: ").rstrip(".")} for name, reason in reasons.items()]
