@@ -26,19 +26,22 @@ cases = pytest.mark.parametrize(("entry", "kind", "family"), CASES)
 FEW = np.where(np.arange(UNITS) % 6 < 3, FIRST, -1)  # six treated clusters, since one check is for few
 
 
-def build(kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Panel]:
+def build(kind: str, family: str, *, shuffle: bool = False, several: bool = False) -> tuple[Study, Panel]:
     rng = np.random.default_rng(5)
+    paths = {"guard": FEW if kind == "binary" else treated(kind)}
+    if several:
+        paths["prevention"] = np.roll(paths["guard"], 5, axis=0)
     rate = np.exp(3 + 0.3 * rng.normal(size=(UNITS, 1)) + 0.1 * rng.normal(size=(UNITS, PERIODS)))
     panel = make_panel(
         np.round(rate),
-        {"guard": FEW if kind == "binary" else treated(kind)},
+        paths,
         exposure=np.full((UNITS, PERIODS), 1000.0) if family == "poisson" else None,
         cluster=np.arange(UNITS),
-        start={"guard": 6} if kind == "dose" else None,
+        start=dict.fromkeys(paths, 6) if kind == "dose" else None,
     )
     if shuffle:
         panel = dataclasses.replace(panel, frame=panel.frame.sample(frac=1, random_state=2).reset_index(drop=True))
-    return make_study([treatment(kind)], family, draws=49, headline="poisson"), panel
+    return make_study([treatment(kind, name) for name in paths], family, draws=49, headline="poisson"), panel
 
 
 def estimates() -> dict[str, Estimate]:
@@ -58,6 +61,10 @@ def estimates() -> dict[str, Estimate]:
         engine="by hand",
     )
     return {"poisson": made}
+
+
+def build_for(entry: Entry, kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Panel]:
+    return build(kind, family, shuffle=shuffle, several=entry.spec.needs_several)
 
 
 def run(entry: Entry, study: Study, panel: Panel, seed: int = 0) -> CheckResult:
@@ -83,7 +90,7 @@ def test_the_spec_says_what_it_does(name: str) -> None:
 
 @cases
 def test_a_result_has_a_sentence_and_can_be_written(entry: Entry, kind: str, family: str) -> None:
-    result = run(entry, *build(kind, family))
+    result = run(entry, *build_for(entry, kind, family))
     assert result.name == entry.spec.name
     assert result.passed in (True, False, None)
     assert result.sentence.endswith(".")
@@ -93,7 +100,7 @@ def test_a_result_has_a_sentence_and_can_be_written(entry: Entry, kind: str, fam
 
 @cases
 def test_twice_is_the_same_and_inputs_stay(entry: Entry, kind: str, family: str) -> None:
-    study, panel = build(kind, family)
+    study, panel = build_for(entry, kind, family)
     before = panel.frame.copy()
     first, second = run(entry, study, panel), run(entry, study, panel)
     assert first.sentence == second.sentence
@@ -103,8 +110,8 @@ def test_twice_is_the_same_and_inputs_stay(entry: Entry, kind: str, family: str)
 
 @cases
 def test_row_order_does_not_matter(entry: Entry, kind: str, family: str) -> None:
-    first = run(entry, *build(kind, family))
-    second = run(entry, *build(kind, family, shuffle=True))
+    first = run(entry, *build_for(entry, kind, family))
+    second = run(entry, *build_for(entry, kind, family, shuffle=True))
     pd.testing.assert_frame_equal(first.table, second.table, rtol=1e-9)
 
 
