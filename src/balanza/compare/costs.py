@@ -18,14 +18,16 @@ Spread = Literal["people", "as_spent"]
 MILLION = 1_000_000
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A part of a readable file: unknown keys are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Model = TypeVar("Model", bound=_Strict)
+Model = TypeVar("Model", bound=Strict)
 
 
-class Prices(_Strict):
+class Prices(Strict):
     """Yearly means of a price index, and the year whose pesos are counted."""
 
     base: int
@@ -41,14 +43,14 @@ class Prices(_Strict):
         return self
 
 
-class Money(_Strict):
+class Money(Strict):
     """Millions of pesos of a year."""
 
     millions: float = Field(gt=0)
     year: int
 
 
-class Cost(_Strict):
+class Cost(Strict):
     """What was paid for what: `units` of which those `counted` are the dose's, or pesos that the dose counts."""
 
     title: str
@@ -69,7 +71,7 @@ class Cost(_Strict):
         return self
 
 
-class Arm(_Strict):
+class Arm(Strict):
     """What the column of an arm counts, per so many people, what one costs, and where its doses by place come from."""
 
     counts: str
@@ -78,14 +80,14 @@ class Arm(_Strict):
     costs: dict[str, Cost] = Field(min_length=1)
 
 
-class Lines(_Strict):
+class Lines(Strict):
     """How far the chart of equal pesos goes, in millions, and in how many steps."""
 
     to: float = Field(gt=0)
     steps: int = Field(ge=2, le=200)
 
 
-class Costs(_Strict):
+class Costs(Strict):
     """All of config/costs.yaml. The first of the two arms is what the second is weighed against."""
 
     study: str
@@ -105,7 +107,7 @@ class Costs(_Strict):
         return self
 
 
-class Prior(_Strict):
+class Prior(Strict):
     """A normal prior on the log rate ratio of one year at the mean dose."""
 
     mean: Literal[0] = 0
@@ -113,14 +115,14 @@ class Prior(_Strict):
     reason: str
 
 
-class Priors(_Strict):
+class Priors(Strict):
     """All of config/priors.yaml."""
 
     about: str
     priors: dict[str, Prior]
 
 
-class Priced(_Strict):
+class Priced(Strict):
     """A cost worked out: pesos of the base year for each unit of the dose, and how that came about.
 
     `per_total` is what each unit of the largest denominator cost in pesos of its own year, where there is one.
@@ -137,7 +139,7 @@ class Priced(_Strict):
 
 
 def load(path: Path, model: type[Model]) -> Model:
-    """Read costs or priors.
+    """Read costs, priors, outcomes or themes.
 
     Raises
     ------

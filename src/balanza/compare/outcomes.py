@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from balanza.checks import _twoway
+from balanza.compare.costs import Strict
 from balanza.contract import CheckSpec, Outcome, Study
 from balanza.errors import BalanzaError
 from balanza.estimators import _summary
@@ -28,11 +28,7 @@ SPEC = CheckSpec(
 )
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Measured(_Strict):
+class Measured(Strict):
     """An outcome of the panel, and what it is about."""
 
     column: str
@@ -40,7 +36,7 @@ class Measured(_Strict):
     title: str
 
 
-class Unmeasured(_Strict):
+class Unmeasured(Strict):
     """An outcome that the panel lacks, why, and which file would bring it."""
 
     title: str
@@ -49,7 +45,7 @@ class Unmeasured(_Strict):
     closes: str
 
 
-class Outcomes(_Strict):
+class Outcomes(Strict):
     """All of config/outcomes.yaml."""
 
     measured: tuple[Measured, ...]

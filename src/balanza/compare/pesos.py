@@ -167,9 +167,9 @@ def flips(effects: Effects, slope: np.ndarray, price: float, level: float) -> di
     """
     value, covariance = effects.value, effects.covariance
     scale = np.diag([slope[0] * price, slope[1]])
-    ratio = fieller.ratio(
-        *(scale @ value), covariance=scale @ covariance @ scale, critical=_summary.critical(level, effects.freedom)
-    )
+    top, bottom = map(float, scale @ value)
+    critical = _summary.critical(level, effects.freedom)
+    ratio = fieller.ratio(top, bottom, scale @ covariance @ scale, critical)
     avoided = -slope * value
     reason = _no_price(avoided)
     turning = float(slope[1] * value[1] / slope[0])
