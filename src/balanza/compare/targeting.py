@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PLANNED = {"high": 600.0, "medium": 450.0, "low": 300.0}
 """Elements planned for a region of each tier (design rule of February 2019)."""
+MOST_POINTS = 100
+"""Of a curve that is written: with more places it is read off at so many shares of the people. Indices use all."""
 RANKS = {
     "violence": "homicides per person before the arms began",
     "deprivation": "the marginalization index, the most deprived first",
@@ -157,7 +159,9 @@ def describe(scope: Scope) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
         found = curves(rank[known], scope.people[known], np.stack([scope.amounts[name][known] for name in names]))
         for name, shares, index in zip(names, found.shares, found.index, strict=True):
             facts = {"level": scope.level, "by": by, "arm": name, "basis": scope.basis[name]}
-            points.append(pd.DataFrame({**facts, "people": found.people, "share": shares}))
+            at = found.people if len(shares) <= MOST_POINTS else np.linspace(0, 1, MOST_POINTS + 1)
+            read = np.interp(at, found.people, shares)
+            points.append(pd.DataFrame({**facts, "people": at, "share": read}))
             top = float(np.interp(0.1, found.people, shares))
             counts = {"n_places": int(known.sum()), "n_unknown": int((~known).sum())}
             indices.append({**facts, "index": float(index), "top_tenth": top, **counts})

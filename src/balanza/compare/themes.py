@@ -1,4 +1,4 @@
-"""The themes of the project, each with its place: what was estimated, how well identified, and what would close the gap.
+"""The themes of the project, each with its place: what was estimated, how well identified, what would close the gap.
 
 What is known of a theme is read from the claim cards and the weighing of a run; only questions and gaps are written by
 hand.

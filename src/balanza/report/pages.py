@@ -13,12 +13,12 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, claims, words
+from balanza.report import causes, charts, claims, weighing, words
 from balanza.report.load import StudyResults, WorldResults
 
 
 def write(world: WorldResults, out: Path) -> None:
-    """Write index.html, graph.html, quality.html and one page a study.
+    """Write index.html, graph.html, quality.html, weighing.html where there is one, and one page a study.
 
     Parameters
     ----------
@@ -33,6 +33,9 @@ def write(world: WorldResults, out: Path) -> None:
         "graph": environment.get_template("graph.html.j2").render(page="graph", graphs=causes.of_world(world)),
         "quality": environment.get_template("quality.html.j2").render(page="quality", quality=world.quality),
     }
+    if world.weighing:
+        template = environment.get_template("weighing.html.j2")
+        pages["weighing"] = template.render(page="weighing", **weighing.of_world(world.weighing))
     for found in world.studies:
         pages[found.study.name] = environment.get_template("study.html.j2").render(
             page=found.study.name, own_rows=found.study.rows == "panel", **_study(world, found)
@@ -79,6 +82,7 @@ def _home(world: WorldResults) -> dict[str, Any]:
         "map": charts.choropleth(world.outlines.set_index("cvegeo"), rates, title, world.states),
         "national": charts.national(world.national),
         "cards": [_card(found) for found in world.studies],
+        "weighed": weighing.summary(world.weighing) if world.weighing else [],
         "n_municipalities": len(world.municipal),
         "unread": int(rates.isna().sum()),
     }

@@ -48,8 +48,8 @@ def run(study_file: Path, rows: Path, panel: Path, costs: Path, out: Path) -> No
         out / "targeting.json",
         {
             "study": study.name,
-            "from": str(begins.date()),
-            "to": str(ends.date()),
+            "from": f"{begins:%Y-%m}",
+            "to": f"{ends:%Y-%m}",
             "ranks": targeting.RANKS,
             "indices": [row for _, indices in described for row in indices],
             "municipal": None if places is None else dict(places.basis),
