@@ -149,7 +149,8 @@ def load(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(read_yaml(path))
     except ValidationError as error:
-        problem = error.errors()[0]
+        unknown = [problem for problem in error.errors() if problem["type"] == "extra_forbidden"]
+        problem = (unknown or error.errors())[0]
         where = ".".join(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
         raise ConfigError(

@@ -15,12 +15,11 @@ NOT_RUN = "not in this run"
 
 
 class Theme(Strict):
-    """A theme: its question, the studies, checks and outcomes that speak to it, and what is missing."""
+    """A theme: its question, the studies (or `study.treatment`) and outcomes that speak to it, and what is missing."""
 
     theme: str
     question: str
     studies: tuple[str, ...] = ()
-    checks: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
     rests_on: str
     missing: str
@@ -47,8 +46,8 @@ def place(themes: Themes, claims: Mapping[str, Any], weighed: Mapping[str, Any] 
     Returns
     -------
     list of dict
-        The theme's own words and `found`: `what` (study and treatment, check or outcomes), `status` (`claimed`, `no
-        claim`, `no estimate`, `measured`, `not measured`, `said` or `not in this run`), `grade`, `title`, `identified`
+        The theme's own words and `found`: `what` (study and treatment, or outcomes), `status` (`claimed`, `no
+        claim`, `no estimate`, `measured`, `not measured` or `not in this run`), `grade`, `title`, `identified`
         (the graph's answer, null where it was not asked), `change` (per cent and interval) and `sentence`. `settled` is
         the best that was reached: `claimed`, `estimated` or `nothing`.
     """
@@ -56,8 +55,7 @@ def place(themes: Themes, claims: Mapping[str, Any], weighed: Mapping[str, Any] 
 
 
 def _place(theme: Theme, claims: Mapping[str, Any], weighed: Mapping[str, Any]) -> dict[str, Any]:
-    found = [row for study in theme.studies for row in _study(study, claims.get(study))]
-    found += [_check(name, weighed) for name in theme.checks]
+    found = [row for study in theme.studies for row in _study(study, claims)]
     found += [_outcome(about, weighed) for about in theme.outcomes]
     reached = {row["status"] for row in found}
     settled = "claimed" if "claimed" in reached else "estimated" if reached & {"no claim", "measured"} else "nothing"
@@ -70,23 +68,22 @@ def _row(what: str, status: str, **known: Any) -> dict[str, Any]:
     return {"what": what, "status": status} | blank | known
 
 
-def _study(name: str, claim: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def _study(asked: str, claims: Mapping[str, Any]) -> list[dict[str, Any]]:
+    name, _, treatment = asked.partition(".")
+    claim = claims.get(name)
     if claim is None:
-        return [_row(name, NOT_RUN)]
+        return [_row(asked.replace(".", ": "), NOT_RUN)]
     several = len(claim["cards"]) > 1
     rows = []
     for card in claim["cards"]:
+        if treatment not in ("", card["treatment"]):
+            continue
         status = {"rise": "claimed", "fall": "claimed", "none": "no claim"}.get(card["direction"], "no estimate")
         identified = next((item["answer"] for item in card["criteria"] if item["name"] == "identified"), None)
         known = {"grade": card["grade"], "title": card["title"], "identified": identified}
         known["change"] = card["headline"].get("percent_change")
         rows.append(_row(f"{name}: {card['treatment']}" if several else name, status, **known))
     return rows
-
-
-def _check(name: str, weighed: Mapping[str, Any]) -> dict[str, Any]:
-    sentence = weighed.get("checks", {}).get(name)
-    return _row(name, "said" if sentence else NOT_RUN, sentence=sentence)
 
 
 def _outcome(about: str, weighed: Mapping[str, Any]) -> dict[str, Any]:

@@ -153,10 +153,13 @@ def _time_axis(numbers: list[int] | None) -> alt.X:
     return alt.X("time:Q", title=None, scale=alt.Scale(zero=False, nice=False), axis=axis)
 
 
-def _legend(**looks: float) -> alt.Legend:
+def _legend(opacity: float | None = None) -> alt.Legend:
     import altair as alt
 
-    return alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=260, **looks)
+    legend = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=260)
+    if opacity is not None:
+        legend["symbolOpacity"] = opacity
+    return legend
 
 
 def event_study(rows: pd.DataFrame, x_title: str, y_title: str) -> Markup:

@@ -17,7 +17,6 @@ STATUSES = {
     "no estimate": "no estimate came",
     "measured": "measured",
     "not measured": "not measured",
-    "said": "said",
     "not in this run": "not in this run",
 }
 SETTLED = {
