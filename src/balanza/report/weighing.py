@@ -179,8 +179,9 @@ def _flips(result: Mapping[str, Any], case: Mapping[str, Any]) -> Iterable[str]:
     arm, turning = result["arms"][0], case["flips"]
     price = turning["price"]
     if price["reason"]:
-        reason = price["reason"].replace("first arm", first).replace("second arm", second)
-        reason = reason.replace("the first", first).replace("the second", second)
+        reason = price["reason"]
+        for told, name in (("the first", first), ("the second", second)):
+            reason = reason.replace(f"{told} arm", name).replace(told, name)
         yield f"At the estimates no price of a {arm['counts']} turns the choice: {reason}."
     else:
         sets = {
