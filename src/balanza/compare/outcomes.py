@@ -29,11 +29,12 @@ SPEC = CheckSpec(
 
 
 class Measured(Strict):
-    """An outcome of the panel, and what it is about."""
+    """An outcome of the panel, what it is about, and what else than violence may move it."""
 
     column: str
     about: str
     title: str
+    caution: str = ""
 
 
 class Unmeasured(Strict):

@@ -182,7 +182,8 @@ def _flips(result: Mapping[str, Any], case: Mapping[str, Any]) -> Iterable[str]:
         reason = price["reason"]
         for told, name in (("the first", first), ("the second", second)):
             reason = reason.replace(f"{told} arm", name).replace(told, name)
-        yield f"At the estimates no price of a {arm['counts']} turns the choice: {reason}."
+        doubt = "" if case["contrast"]["told"] else " So far as the estimates go: they are not told apart."
+        yield f"At the estimates no price of a {arm['counts']} turns the choice: {reason}.{doubt}"
     else:
         sets = {
             "interval": f"between {words.number(price['low'])} and {words.number(price['high'])}",
