@@ -31,6 +31,7 @@ include: "workflow/rules/graph_tests.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/curve.smk"
 include: "workflow/rules/compare.smk"
+include: "workflow/rules/weigh.smk"
 include: "workflow/rules/validation.smk"
 include: "workflow/rules/report.smk"
 

@@ -270,6 +270,57 @@ def grade(
 
 
 @app.command()
+def weigh(
+    study: StudyFile,
+    rows: Annotated[Path, typer.Option(help="The study's rows.")],
+    estimates: Annotated[Path, typer.Option(help="Folder of the study's estimates.")],
+    checks: Annotated[Path, typer.Option(help="Folder of the study's checks.")],
+    panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
+    out: Out,
+    costs: Annotated[Path, typer.Option(help="What the arms cost, YAML.")] = Path("config/costs.yaml"),
+    priors: Annotated[Path, typer.Option(help="What is held of the arms, YAML.")] = Path("config/priors.yaml"),
+    outcomes: Annotated[Path, typer.Option(help="Other outcomes, YAML.")] = Path("config/outcomes.yaml"),
+    world: World = "own panel",
+    truth: Annotated[Path | None, typer.Option(help="truth.json of the synthetic world.")] = None,
+    level: Level = 0.95,
+) -> None:
+    """Weigh the two arms of a study: what the same pesos buy on each."""
+    from balanza.verbs import weigh
+
+    weigh.run(study, rows, estimates, checks, panel, out, costs, priors, outcomes, world, truth, level)
+    wrote(out / "pesos.json", out / "pesos.parquet")
+
+
+@app.command()
+def target(
+    study: StudyFile,
+    rows: Annotated[Path, typer.Option(help="The study's rows.")],
+    panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
+    out: Out,
+    costs: Annotated[Path, typer.Option(help="What the arms cost, YAML.")] = Path("config/costs.yaml"),
+) -> None:
+    """Describe who gets what: both arms over violence, deprivation and size of places."""
+    from balanza.verbs import target
+
+    target.run(study, rows, panel, costs, out)
+    wrote(out / "targeting.json", out / "targeting.parquet")
+
+
+@app.command()
+def place(
+    claims: Annotated[list[Path], typer.Argument(help="The claim.json of each study that ran.")],
+    out: Out,
+    themes: Annotated[Path, typer.Option(help="The themes, YAML.")] = Path("config/themes.yaml"),
+    weighed: Annotated[Path | None, typer.Option(help="What `weigh` wrote.")] = None,
+) -> None:
+    """Give each theme of the project its place: what was found of it, and what is missing."""
+    from balanza.verbs import place
+
+    place.run(themes, claims, out, weighed)
+    wrote(out)
+
+
+@app.command()
 def describe(
     study: StudyFile,
     rows: Annotated[Path, typer.Option(help="The study's rows.")],
@@ -334,11 +385,12 @@ def report(
     graphs: Annotated[
         list[str] | None, typer.Option("--graph", help="A graph of results/<world>/graph; once for each.")
     ] = None,
+    weighing: Annotated[bool, typer.Option("--weighing", help="Show results/<world>/versus too.")] = False,
 ) -> None:
     """Write the pages from the results alone."""
     from balanza.verbs import report
 
-    report.run(results, studies or [], waiting or [], graphs or [])
+    report.run(results, studies or [], waiting or [], graphs or [], weighing=weighing)
     wrote(results / "index.html")
 
 

@@ -27,6 +27,8 @@ USER_FILES = {
     "spending_file": "spending",
 }
 """Keys that name a file of the user's own, and the reader of each."""
+PAGES = ("index", "graph", "quality", "weighing")
+"""Pages of the report that no study may be called after, since its page bears its name."""
 
 
 class _Strict(BaseModel):
@@ -165,6 +167,13 @@ class StudyFile(_Strict):
     limits: list[str] = []
     order: int = 100
     needs: Literal["deployment_file", "spending_file"] | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _no_other_page_is_called_so(cls, value: str) -> str:
+        if value in PAGES:
+            raise ValueError(f"the report has a page {value}.html already; call the study something else")
+        return value
 
     @model_validator(mode="after")
     def _one_way_to_name_treatments(self) -> StudyFile:

@@ -291,7 +291,10 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class CheckSpec:
-    """What a check looks at, and which studies it joins; read like an EstimatorSpec."""
+    """What a check looks at, and which studies it joins; read like an EstimatorSpec.
+
+    `needs_several` is True for a check that compares the treatments of a study with one another.
+    """
 
     name: str
     title: str
@@ -299,6 +302,7 @@ class CheckSpec:
     reference: str
     treatments: frozenset[Kind]
     families: frozenset[Family]
+    needs_several: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     option_notes: Mapping[str, str] = field(default_factory=dict)
     equation: str = ""

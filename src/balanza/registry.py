@@ -113,14 +113,20 @@ def reason_against(spec: EstimatorSpec | CheckSpec, study: Study) -> str | None:
         return f"takes {_words(spec.treatments)} treatments, not {_words(kinds - spec.treatments)}"
     if study.outcome.family not in spec.families:
         return f"takes {_words(spec.families)} outcomes, not {study.outcome.family}"
-    if len(study.treatments) > 1 and isinstance(spec, EstimatorSpec) and not spec.several_treatments:
-        return f"takes one treatment, not {len(study.treatments)}"
+    if reason := _number_against(spec, len(study.treatments)):
+        return reason
     if isinstance(spec, EstimatorSpec):
         if spec.needs and not any(getattr(study, key) for key in spec.needs):
             return f"needs {' or '.join(spec.needs)}, and the study names none"
         if spec.needs_option and study.options_of(spec.name).get(spec.needs_option) is None:
             return f"needs the option `{spec.needs_option}` in the study"
     return None
+
+
+def _number_against(spec: EstimatorSpec | CheckSpec, treatments: int) -> str | None:
+    if isinstance(spec, CheckSpec):
+        return "compares treatments, and the study has one" if spec.needs_several and treatments == 1 else None
+    return None if spec.several_treatments or treatments == 1 else f"takes one treatment, not {treatments}"
 
 
 def _words(items: frozenset[Any] | set[Any]) -> str:

@@ -27,6 +27,8 @@ def _content(path: Path) -> list[str]:
         table = read_metadata(path)
         return [f"{table.num_rows:,} rows, {table.num_columns} columns"]
     values = read_json(path) if path.suffix == ".json" else None
+    if isinstance(values, dict) and "cases" in values:
+        return [_weighed(values)]
     if isinstance(values, dict) and "status" in values:
         return _result(values)
     if isinstance(values, dict) and "n_possible" in values:
@@ -36,6 +38,16 @@ def _content(path: Path) -> list[str]:
         arms = [*values["arms"], *([values["joint"]] if values["joint"] else [])]
         return [f"what the graph {values['graph']} says", *(line for arm in arms for line in _identified(arm))]
     return [f"{path.stat().st_size:,} bytes"]
+
+
+def _weighed(values: dict[str, Any]) -> str:
+    """What two arms buy."""
+    if values["status"] != "ran":
+        return f"{values['status']}: {values['reason']}"
+    contrast, (first, second) = values["cases"][0]["contrast"], values["names"]
+    gap = f"{contrast['value']:.4g} ({100 * values['level']:g} % interval {_span(contrast['interval'], '.4g')})"
+    amount = f"{values['amount_millions']:g} million pesos of {values['base_year']}"
+    return f"{amount} avoid {gap} more {values['outcome']} on {second} than on {first}"
 
 
 def _result(values: dict[str, Any]) -> list[str]:

@@ -35,9 +35,12 @@ OTHER = {
 }
 
 
-def build(kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Panel]:
+def build(kind: str, family: str, *, shuffle: bool = False, several: bool = False) -> tuple[Study, Panel]:
     """A yearly panel from 2012 with places, another outcome, and other measures of the outcome and the treatment."""
     rng = np.random.default_rng(5)
+    paths = {"guard": FEW if kind == "binary" else treated(kind)}
+    if several:
+        paths["prevention"] = np.roll(paths["guard"], 5, axis=0)
     rate = np.exp(3 + 0.3 * rng.normal(size=(UNITS, 1)) + 0.1 * rng.normal(size=(UNITS, PERIODS)))
     others = {
         "latitude": 20 + 0.1 * np.arange(UNITS),
@@ -48,17 +51,18 @@ def build(kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Pane
     }
     panel = make_panel(
         np.round(rate),
-        {"guard": FEW if kind == "binary" else treated(kind)},
+        paths,
         exposure=np.full((UNITS, PERIODS), 1000.0) if family == "poisson" else None,
         cluster=np.arange(UNITS),
         covariates=others,
-        start={"guard": 6} if kind == "dose" else None,
+        start=dict.fromkeys(paths, 6) if kind == "dose" else None,
         periods_per_year=1.0,
     )
     panel = dataclasses.replace(panel, period_labels=np.arange(2012, 2012 + PERIODS))
     if shuffle:
         panel = dataclasses.replace(panel, frame=panel.frame.sample(frac=1, random_state=2).reset_index(drop=True))
-    item = dataclasses.replace(treatment(kind), start=2018 if kind == "dose" else None)
+    start = 2018 if kind == "dose" else None
+    items = [dataclasses.replace(treatment(kind, name), start=start) for name in paths]
     variants = {"outcome": {"files": {"column": "files"}}, "treatment": {"other": OTHER[kind]}}
     families = {"lethal": ("homicides",), "other": ("kidnappings",)}
     changes = {
@@ -68,12 +72,16 @@ def build(kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Pane
         "variants": variants,
         "options": {"spillover": PLACES},
     }
-    return make_study([item], family, **changes), panel
+    return make_study(items, family, **changes), panel
 
 
 def estimates() -> dict[str, Estimate]:
     covariance = 0.04 * (0.5 * np.eye(4) + 0.5)
     return {"poisson": event_study([-9, -6, 0, 3], [0.02, -0.03, 0.1, 0.2], covariance)}
+
+
+def build_for(entry: Entry, kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Panel]:
+    return build(kind, family, shuffle=shuffle, several=entry.spec.needs_several)
 
 
 def run(entry: Entry, study: Study, panel: Panel, seed: int = 0) -> CheckResult:
@@ -99,7 +107,7 @@ def test_the_spec_says_what_it_does(name: str) -> None:
 
 @cases
 def test_a_result_has_a_sentence_and_can_be_written(entry: Entry, kind: str, family: str) -> None:
-    result = run(entry, *build(kind, family))
+    result = run(entry, *build_for(entry, kind, family))
     assert result.name == entry.spec.name
     assert result.passed in (True, False, None)
     assert result.sentence.endswith(".")
@@ -109,7 +117,7 @@ def test_a_result_has_a_sentence_and_can_be_written(entry: Entry, kind: str, fam
 
 @cases
 def test_twice_is_the_same_and_inputs_stay(entry: Entry, kind: str, family: str) -> None:
-    study, panel = build(kind, family)
+    study, panel = build_for(entry, kind, family)
     before = panel.frame.copy()
     first, second = run(entry, study, panel), run(entry, study, panel)
     assert first.sentence == second.sentence
@@ -119,8 +127,8 @@ def test_twice_is_the_same_and_inputs_stay(entry: Entry, kind: str, family: str)
 
 @cases
 def test_row_order_does_not_matter(entry: Entry, kind: str, family: str) -> None:
-    first = run(entry, *build(kind, family))
-    second = run(entry, *build(kind, family, shuffle=True))
+    first = run(entry, *build_for(entry, kind, family))
+    second = run(entry, *build_for(entry, kind, family, shuffle=True))
     pd.testing.assert_frame_equal(first.table, second.table, rtol=1e-9)
 
 

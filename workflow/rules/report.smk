@@ -1,5 +1,5 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,quality}.html and one page a study.
+# Makes: results/<world>/{index,graph,quality,weighing}.html and one page a study.
 
 
 rule report:
@@ -35,6 +35,7 @@ rule report:
         identifications=IDENTIFICATIONS,
         drawings=DRAWINGS,
         graph_tests=GRAPH_TESTS,
+        weighing=WEIGHTS,
         files=[f"{STUDY_FOLDER}/{name}.yaml" for name in LISTED],
         summary=expand(f"{RESULTS}/summary/{{table}}.parquet", table=SUMMARY),
         quality=f"{RESULTS}/quality.json",
@@ -52,6 +53,7 @@ rule report:
         pages=[f"{RESULTS}/{name}.html" for name in LISTED],
         graph=f"{RESULTS}/graph.html",
         quality=f"{RESULTS}/quality.html",
+        weighing=f"{RESULTS}/weighing.html",
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",
@@ -64,4 +66,5 @@ rule report:
     message:
         "Writing the report"
     shell:
-        "{PYTHON} --cost {log.cost} report --results {RESULTS} {params.studies} {params.graphs:q} &> {log.messages}"
+        "{PYTHON} --cost {log.cost} report --results {RESULTS} {params.studies} {params.graphs:q}"
+        " --weighing &> {log.messages}"

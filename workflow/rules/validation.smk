@@ -46,9 +46,8 @@ rule validate:
     output:
         f"{RESULTS}/validation/{{extent}}/{{kind}}/{{study}}/{{batch}}.parquet",
     log:
-        f"{RESULTS}/logs/validation/{{extent}}/{{kind}}/{{study}}/{{batch}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/validation/{{extent}}/{{kind}}/{{study}}/{{batch}}.tsv"
+        messages=f"{RESULTS}/logs/validation/{{extent}}/{{kind}}/{{study}}/{{batch}}.log",
+        cost=f"{RESULTS}/benchmarks/validation/{{extent}}/{{kind}}/{{study}}/{{batch}}.tsv",
     wildcard_constraints:
         extent="small|full",
         kind="world|plasmode",
@@ -62,7 +61,7 @@ rule validate:
     message:
         "Validating {wildcards.study} in draws {wildcards.batch} of kind {wildcards.kind}"
     shell:
-        "{PYTHON} validate --study {input.study} {params.rows:q} {params.options} {params.run} --out {output} &> {log}"
+        "{PYTHON} --cost {log.cost} validate --study {input.study} {params.rows:q} {params.options} {params.run} --out {output} &> {log.messages}"
 
 
 rule score:
@@ -78,16 +77,15 @@ rule score:
         table=f"{RESULTS}/validation/{{extent}}/scores.parquet",
         scores=f"{RESULTS}/validation/{{extent}}/scores.json",
     log:
-        f"{RESULTS}/logs/validation/{{extent}}/score.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/validation/{{extent}}/score.tsv"
+        messages=f"{RESULTS}/logs/validation/{{extent}}/score.log",
+        cost=f"{RESULTS}/benchmarks/validation/{{extent}}/score.tsv",
     params:
         options=f"--world {WORLD} --level {RUN.level}",
     message:
         "Scoring the {wildcards.extent} validation"
     shell:
-        "{PYTHON} score {input.batches:q} --out {RESULTS}/validation/{wildcards.extent}"
-        " --extent {wildcards.extent} {params.options} &> {log}"
+        "{PYTHON} --cost {log.cost} score {input.batches:q} --out {RESULTS}/validation/{wildcards.extent}"
+        " --extent {wildcards.extent} {params.options} &> {log.messages}"
 
 
 rule validation_page:

@@ -186,20 +186,25 @@ def _solve_identified(own: np.ndarray, moment: np.ndarray, whole: np.ndarray) ->
 
 
 def standard_errors(moments: Moments) -> tuple[np.ndarray, str]:
-    """Clustered standard errors of the regressors' coefficients, and of what sort they are.
+    """Clustered standard errors of the regressors' coefficients, shape (n_regressors,), and of what sort they are."""
+    found, sort = influence(moments)
+    return np.sqrt((found**2).sum(axis=0)), sort
+
+
+def influence(moments: Moments) -> tuple[np.ndarray, str]:
+    """What each cluster does to the regressors' coefficients, so that its Gram is their covariance, and of what sort.
 
     Up to 100 clusters the jackknife CV3 of MacKinnon, Nielsen and Webb (2023); beyond that, and where a coefficient
     hangs on a single cluster, the sandwich with G/(G-1).
 
     Returns
     -------
-    ndarray, shape (n_regressors,), and str
+    ndarray, shape (n_clusters, n_regressors), and str
     """
     n_clusters, k = len(moments.gram), moments.n_regressors
     if leaves_out(n_clusters):
         left_out = refitted(moments, 1.0 - np.eye(n_clusters))
         if not np.isnan(left_out).any():
             changes = left_out - moments.coefficients[:k]
-            return np.sqrt((n_clusters - 1) / n_clusters * (changes**2).sum(axis=0)), "cluster jackknife (CV3)"
-    influence = moments.residual @ moments.inverse[:, :k]
-    return np.sqrt(n_clusters / (n_clusters - 1) * (influence**2).sum(axis=0)), SANDWICH
+            return np.sqrt((n_clusters - 1) / n_clusters) * changes, "cluster jackknife (CV3)"
+    return np.sqrt(n_clusters / (n_clusters - 1)) * (moments.residual @ moments.inverse[:, :k]), SANDWICH

@@ -154,10 +154,13 @@ def _time_axis(numbers: list[int] | None) -> alt.X:
     return alt.X("time:Q", title=None, scale=alt.Scale(zero=False, nice=False), axis=axis)
 
 
-def _legend() -> alt.Legend:
+def _legend(opacity: float | None = None) -> alt.Legend:
     import altair as alt
 
-    return alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=260)
+    legend = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=260)
+    if opacity is not None:
+        legend["symbolOpacity"] = opacity
+    return legend
 
 
 def event_study(rows: pd.DataFrame, x_title: str, y_title: str) -> Markup:
@@ -256,3 +259,68 @@ def national(frame: pd.DataFrame) -> Markup:
     line = alt.Chart(frame).mark_line(color=BLUE, strokeWidth=1.3)
     line = line.encode(x=x, y=alt.Y("rate:Q", title="homicides per 100,000 a year"))
     return svg(line.properties(width=WIDTH, height=260))
+
+
+def equal_pesos(lines: pd.DataFrame, x_title: str, y_title: str) -> Markup:
+    """What growing sums buy on each arm, one panel an arm on the same scale, a line with its band for each cost.
+
+    Parameters
+    ----------
+    lines : DataFrame
+        Columns arm, cost, millions, value, low, high, beyond (drawn dashed: outside the doses that were seen).
+    x_title, y_title : str
+        Titles of the axes.
+    """
+    import altair as alt
+
+    costs = list(dict.fromkeys(lines["cost"]))
+    colour = alt.Color(
+        "cost:N",
+        title="cost",
+        scale=alt.Scale(domain=costs, range=[BLUE, ORANGE, GREY][: len(costs)]),
+        legend=_legend(),
+    )
+    base = alt.Chart().encode(x=alt.X("millions:Q", title=x_title, axis=alt.Axis(labelOverlap=True)), color=colour)
+    band = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
+    seen, beyond = (base.transform_filter(f"{sign}datum.beyond") for sign in ("!", ""))
+    layers = [
+        alt.Chart().mark_rule(color="#444").encode(y=alt.datum(0)),
+        band,
+        seen.mark_line(strokeWidth=2).encode(y="value:Q"),
+        beyond.mark_line(strokeWidth=2, strokeDash=[5, 4]).encode(y="value:Q"),
+    ]
+    header = alt.Header(labelFontWeight="bold", labelAnchor="start")
+    panels = alt.layer(*layers, data=lines).properties(width=WIDTH / 2 - 60, height=260)
+    return svg(panels.facet(alt.Facet("arm:N", title=None, sort=None, header=header), columns=2))
+
+
+def concentration(points: pd.DataFrame, panels: list[str]) -> Markup:
+    """Concentration curves, a panel for each ranking, with the diagonal of equal shares.
+
+    Parameters
+    ----------
+    points : DataFrame
+        Columns panel, label (of the curve), people, share.
+    panels : list of str
+        The panels in their order.
+    """
+    import altair as alt
+
+    labels = list(dict.fromkeys(points["label"]))
+    scale = alt.Scale(domain=labels, range=[BLUE, ORANGE, "#555555", GREY][: len(labels)])
+    axis = alt.Axis(format="%", tickCount=5)
+    x = alt.X("people:Q", title="share of people", axis=axis, scale=alt.Scale(domain=[0, 1]))
+    y = alt.Y("share:Q", title="share that they get", axis=axis, scale=alt.Scale(domain=[0, 1]))
+    dash = alt.StrokeDash(
+        "label:N", scale=alt.Scale(domain=labels, range=[[1, 0], [6, 3], [2, 2], [8, 2]][: len(labels)])
+    )
+    curves = (
+        alt.Chart()
+        .mark_line(strokeWidth=2)
+        .encode(x=x, y=y, color=alt.Color("label:N", title=None, scale=scale, legend=_legend()), strokeDash=dash)
+    )
+    ends = alt.Chart().transform_filter("datum.people == 0 || datum.people == 1")
+    diagonal = ends.mark_line(color="#bbbbbb", strokeWidth=1).encode(x=x, y=alt.Y("people:Q"), detail="label:N")
+    header = alt.Header(labelFontWeight="bold", labelAnchor="start")
+    drawn = alt.layer(diagonal, curves, data=points).properties(width=WIDTH / 3 - 55, height=WIDTH / 3 - 55)
+    return svg(drawn.facet(alt.Facet("panel:N", title=None, sort=panels, header=header), columns=3))

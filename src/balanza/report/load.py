@@ -52,6 +52,17 @@ class GraphResults:
 
 
 @dataclass(frozen=True)
+class Weighing:
+    """The themes with their places; pesos and targeting with their curves, None where the weighed study did not run."""
+
+    themes: Mapping[str, Any]
+    pesos: Mapping[str, Any] | None = None
+    lines: pd.DataFrame | None = None
+    targeting: Mapping[str, Any] | None = None
+    curves: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
 class WorldResults:
     """What a run found for a world. `waiting` lists the studies that lack a file of the user's."""
 
@@ -64,6 +75,7 @@ class WorldResults:
     studies: tuple[StudyResults, ...]
     waiting: tuple[Study, ...]
     graphs: tuple[GraphResults, ...] = ()
+    weighing: Weighing | None = None
 
     @property
     def synthetic(self) -> bool:
@@ -76,7 +88,12 @@ class WorldResults:
 
 
 def load_world(
-    results: Path, study_files: Iterable[Path], waiting: Iterable[Path] = (), graphs: Iterable[str] = ()
+    results: Path,
+    study_files: Iterable[Path],
+    waiting: Iterable[Path] = (),
+    graphs: Iterable[str] = (),
+    *,
+    weighing: bool = False,
 ) -> WorldResults:
     """Read all results of a world.
 
@@ -89,6 +106,8 @@ def load_world(
         run found for a study that waits now is not read.
     graphs : iterable of str
         Folders of results/<world>/graph.
+    weighing : bool
+        Whether results/<world>/versus is of this run.
     """
     import geopandas as gpd
 
@@ -106,6 +125,7 @@ def load_world(
         studies=tuple(_load_study(results / "studies" / study.name, study) for study in ran),
         waiting=tuple(idle),
         graphs=tuple(_load_graph(results / "graph" / name) for name in graphs),
+        weighing=_load_weighing(results / "versus", {study.name for study in ran}) if weighing else None,
     )
 
 
@@ -136,4 +156,18 @@ def _load_graph(folder: Path) -> GraphResults:
         drawn=read_json(folder / "graph.json"),
         svg=(folder / "graph.svg").read_text("utf-8"),
         **{name: read_json(path) if path.is_file() else None for name, path in tests.items()},
+    )
+
+
+def _load_weighing(folder: Path, ran: set[str]) -> Weighing:
+    """What was weighed; pesos of a study that is not in this run are of an earlier one."""
+    themes = read_json(folder / "themes.json")
+    if not (folder / "pesos.json").is_file() or read_json(folder / "pesos.json")["study"] not in ran:
+        return Weighing(themes)
+    return Weighing(
+        themes=themes,
+        pesos=read_json(folder / "pesos.json"),
+        lines=pd.read_parquet(folder / "pesos.parquet"),
+        targeting=read_json(folder / "targeting.json"),
+        curves=pd.read_parquet(folder / "targeting.parquet"),
     )

@@ -13,12 +13,12 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, check_charts, claims, curve, words
+from balanza.report import causes, charts, check_charts, claims, curve, weighing, words
 from balanza.report.load import StudyResults, WorldResults
 
 
 def write(world: WorldResults, out: Path) -> None:
-    """Write index.html, graph.html, quality.html and one page a study.
+    """Write index.html, graph.html, quality.html, weighing.html where there is one, and one page a study.
 
     Parameters
     ----------
@@ -34,6 +34,9 @@ def write(world: WorldResults, out: Path) -> None:
         "graph": env.get_template("graph.html.j2").render(page="graph", graphs=causes.of_world(world)),
         "quality": env.get_template("quality.html.j2").render(page="quality", quality=world.quality),
     }
+    if world.weighing:
+        template = env.get_template("weighing.html.j2")
+        pages["weighing"] = template.render(page="weighing", **weighing.of_world(world.weighing))
     for found in world.studies:
         pages[found.study.name] = env.get_template("study.html.j2").render(
             page=found.study.name, own_rows=found.study.rows == "panel", **_study(world, found)
@@ -88,6 +91,7 @@ def _home(world: WorldResults) -> dict[str, Any]:
         "map": charts.choropleth(world.outlines.set_index("cvegeo"), rates, title, world.states),
         "national": charts.national(world.national),
         "cards": [_card(found) for found in world.studies],
+        "weighed": weighing.summary(world.weighing) if world.weighing else [],
         "n_municipalities": len(world.municipal),
         "unread": int(rates.isna().sum()),
     }

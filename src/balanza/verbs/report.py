@@ -9,7 +9,14 @@ from balanza.report.load import load_world
 from balanza.report.pages import write
 
 
-def run(results: Path, study_files: Iterable[Path], waiting: Iterable[Path] = (), graphs: Iterable[str] = ()) -> None:
+def run(
+    results: Path,
+    study_files: Iterable[Path],
+    waiting: Iterable[Path] = (),
+    graphs: Iterable[str] = (),
+    *,
+    weighing: bool = False,
+) -> None:
     """Write results/<world>/*.html.
 
     Parameters
@@ -20,5 +27,7 @@ def run(results: Path, study_files: Iterable[Path], waiting: Iterable[Path] = ()
         The studies that ran, and those that wait for a file of the user's, in the order of the report.
     graphs : iterable of str
         The graphs that were drawn: folders of results/<world>/graph.
+    weighing : bool
+        Whether themes, and arms where their study ran, were weighed in this run: results/<world>/versus.
     """
-    write(load_world(results, study_files, waiting, graphs), results)
+    write(load_world(results, study_files, waiting, graphs, weighing=weighing), results)

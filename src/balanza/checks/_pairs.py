@@ -1,0 +1,48 @@
+"""What checks that compare treatments share: how a change reads, and joint covariances of two-way fits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from balanza.checks._twoway import Design
+from balanza.contract import Study, Treatment
+from balanza.kernels import cluster_moments
+from balanza.kernels.cluster_moments import Moments
+from balanza.kernels.jackknife import leaves_out
+
+
+def read(value: float, counts: bool) -> str:
+    """A change in words: per cent of a count, else in the outcome's own units."""
+    if counts:
+        return f"{100 * np.expm1(value):+.1f} %"
+    return f"{value:+.4g}"
+
+
+def unit(treatment: Treatment) -> str:
+    """What an effect is stated per."""
+    return treatment.unit or f"unit of {treatment.name}"
+
+
+def influence(found: Moments) -> tuple[np.ndarray, bool]:
+    """Influence of clusters on the regressors of a fit, and whether it fell back from the jackknife to the sandwich."""
+    values, sort = cluster_moments.influence(found)
+    return values, sort == cluster_moments.SANDWICH and leaves_out(len(values))
+
+
+def shared(design: Design) -> np.ndarray:
+    """Rows of the periods in which all treatments have begun somewhere, shape (n_units, n_periods)."""
+    seen = ~np.isnan(design.outcome)
+    some = (np.nan_to_num(design.treatments) != 0).any(axis=1)
+    first = [int(np.argmax(periods)) if periods.any() else len(periods) for periods in some]
+    return np.asarray(seen & (np.arange(design.outcome.shape[1]) >= max(first)))
+
+
+def mean_of(design: Design, index: int, rows: np.ndarray) -> float:
+    """The mean of a treatment over some rows, weighted by people at risk or weights."""
+    return float(np.average(design.treatments[index][rows], weights=design.weight[rows]))
+
+
+def told(p: float, study: Study) -> str:
+    """Whether a difference is told from none, with p."""
+    verdict = "is told from none" if p <= 1 - study.level else "cannot be told from none"
+    return f"{verdict} (p = {p:.3f})" if p >= 0.001 else f"{verdict} (p < 0.001)"

@@ -1,0 +1,100 @@
+"""The themes of the project, each with its place: what was estimated, how well identified, what would close the gap.
+
+What is known of a theme is read from the claim cards and the weighing of a run; only questions and gaps are written by
+hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from balanza.compare.costs import Strict
+
+NOT_RUN = "not in this run"
+
+
+class Theme(Strict):
+    """A theme: its question, the studies (or `study.treatment`) and outcomes that speak to it, and what is missing."""
+
+    theme: str
+    question: str
+    studies: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    rests_on: str
+    missing: str
+    closes: str
+
+
+class Themes(Strict):
+    """All of config/themes.yaml."""
+
+    themes: tuple[Theme, ...]
+
+
+def place(themes: Themes, claims: Mapping[str, Any], weighed: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Each theme with what the run found.
+
+    Parameters
+    ----------
+    themes : Themes
+    claims : mapping
+        The claim.json of each study that ran, by its name.
+    weighed : mapping or None
+        pesos.json, None where nothing was weighed.
+
+    Returns
+    -------
+    list of dict
+        The theme's own words and `found`: `what` (study and treatment, or outcomes), `status` (`claimed`, `no
+        claim`, `no estimate`, `measured`, `not measured` or `not in this run`), `grade`, `title`, `identified`
+        (the graph's answer, null where it was not asked), `change` (per cent and interval) and `sentence`. `settled` is
+        the best that was reached: `claimed`, `estimated` or `nothing`.
+    """
+    return [_place(theme, claims, weighed or {}) for theme in themes.themes]
+
+
+def _place(theme: Theme, claims: Mapping[str, Any], weighed: Mapping[str, Any]) -> dict[str, Any]:
+    found = [row for study in theme.studies for row in _study(study, claims)]
+    found += [_outcome(about, weighed) for about in theme.outcomes]
+    reached = {row["status"] for row in found}
+    settled = "claimed" if "claimed" in reached else "estimated" if reached & {"no claim", "measured"} else "nothing"
+    words = theme.model_dump(include={"theme", "question", "rests_on", "missing", "closes"})
+    return words | {"found": found, "settled": settled}
+
+
+def _row(what: str, status: str, **known: Any) -> dict[str, Any]:
+    blank = dict.fromkeys(("grade", "title", "identified", "change", "sentence"))
+    return {"what": what, "status": status} | blank | known
+
+
+def _study(asked: str, claims: Mapping[str, Any]) -> list[dict[str, Any]]:
+    name, _, treatment = asked.partition(".")
+    claim = claims.get(name)
+    if claim is None:
+        return [_row(asked.replace(".", ": "), NOT_RUN)]
+    several = len(claim["cards"]) > 1
+    rows = []
+    for card in claim["cards"]:
+        if treatment not in ("", card["treatment"]):
+            continue
+        status = {"rise": "claimed", "fall": "claimed", "none": "no claim"}.get(card["direction"], "no estimate")
+        identified = next((item["answer"] for item in card["criteria"] if item["name"] == "identified"), None)
+        known = {"grade": card["grade"], "title": card["title"], "identified": identified}
+        known["change"] = card["headline"].get("percent_change")
+        rows.append(_row(f"{name}: {card['treatment']}" if several else name, status, **known))
+    return rows
+
+
+def _outcome(about: str, weighed: Mapping[str, Any]) -> dict[str, Any]:
+    """How many outcomes of a sort were measured, and on how many an arm shows after adjustment for their number."""
+    if not weighed:
+        return _row(about, NOT_RUN)
+    ran = [row for row in weighed["outcomes"] if row["about"] == about and row["status"] == "ran"]
+    lacking = [row["title"] for row in weighed["unmeasured"] if row["about"] == about]
+    if not ran:
+        return _row(about, "not measured", sentence=f"lacks {'; '.join(lacking)}" if lacking else None)
+    alpha = 1 - weighed["level"]
+    moved = [row for row in ran if any((arm["p_adjusted"] or 1.0) <= alpha for arm in row["arms"])]
+    told = f"{len(ran)} measured, {len(moved)} of them moved by an arm once their number is counted"
+    return _row(about, "measured", sentence=told + (f"; lacks {'; '.join(lacking)}" if lacking else ""))

@@ -1,0 +1,100 @@
+# Needs: results/<world>/studies/<study>/{rows.parquet,estimates/*,checks/*,claim.json}, results/<world>/panel/*.parquet,
+#        config/{costs,priors,outcomes,themes}.yaml; the truth in the synthetic world.
+# Makes: results/<world>/versus/{pesos.json,pesos.parquet,targeting.json,targeting.parquet,themes.json}.
+from types import SimpleNamespace
+
+from balanza.compare.costs import Costs, load as load_costs
+
+try:
+    WEIGHED = load_costs(Path("config/costs.yaml"), Costs).study
+except BalanzaError as error:
+    raise WorkflowError(str(error))
+OF_WEIGHED = SimpleNamespace(study=WEIGHED)
+WEIGHS = WEIGHED in STUDIES
+WEIGHTS = [
+    f"{RESULTS}/versus/{name}"
+    for name in ("themes.json",)
+    + (
+        ("pesos.json", "pesos.parquet", "targeting.json", "targeting.parquet")
+        if WEIGHS
+        else ()
+    )
+]
+
+
+rule weigh:
+    """Weigh the two arms of a study: what the same pesos buy on each."""
+    input:
+        rows=f"{RESULTS}/studies/{WEIGHED}/rows.parquet",
+        estimates=estimates_of(OF_WEIGHED) if WEIGHS else [],
+        checks=checks_of(OF_WEIGHED) if WEIGHS else [],
+        panel=f"{RESULTS}/panel/{STUDIES[WEIGHED].rows}.parquet" if WEIGHS else [],
+        truth=[TRUTH] if TRUTH else [],
+        study=f"{STUDY_FOLDER}/{WEIGHED}.yaml",
+        costs="config/costs.yaml",
+        priors="config/priors.yaml",
+        outcomes="config/outcomes.yaml",
+        code=code(
+            "balanza.verbs.weigh",
+            *own_modules("estimators"),
+            *own_modules("checks"),
+        ),
+    output:
+        f"{RESULTS}/versus/pesos.json",
+        f"{RESULTS}/versus/pesos.parquet",
+    log:
+        messages=f"{RESULTS}/logs/weigh.log",
+        cost=f"{RESULTS}/benchmarks/weigh.tsv",
+    params:
+        options=f"--world {WORLD} --level {RUN.level}"
+        + (f" --truth {TRUTH}" if TRUTH else ""),
+    message:
+        "Weighing the two arms, peso for peso"
+    shell:
+        "{PYTHON} --cost {log.cost} weigh --study {input.study} --rows {input.rows}"
+        " --estimates {RESULTS}/studies/{WEIGHED}/estimates --checks {RESULTS}/studies/{WEIGHED}/checks"
+        " --panel {RESULTS}/panel --costs {input.costs} --priors {input.priors} --outcomes {input.outcomes}"
+        " --out {RESULTS}/versus {params.options} &> {log.messages}"
+
+
+rule target:
+    """Describe who gets what: both arms over violence, deprivation and size of places."""
+    input:
+        rows=f"{RESULTS}/studies/{WEIGHED}/rows.parquet",
+        panels=[
+            f"{RESULTS}/panel/{name}.parquet"
+            for name in ("state_month", "municipality_month")
+        ],
+        study=f"{STUDY_FOLDER}/{WEIGHED}.yaml",
+        costs="config/costs.yaml",
+        code=code("balanza.verbs.target"),
+    output:
+        f"{RESULTS}/versus/targeting.json",
+        f"{RESULTS}/versus/targeting.parquet",
+    log:
+        messages=f"{RESULTS}/logs/target.log",
+        cost=f"{RESULTS}/benchmarks/target.tsv",
+    message:
+        "Describing who gets what"
+    shell:
+        "{PYTHON} --cost {log.cost} target --study {input.study} --rows {input.rows} --panel {RESULTS}/panel"
+        " --costs {input.costs} --out {RESULTS}/versus &> {log.messages}"
+
+
+rule place:
+    """Give each theme of the project its place: what was found of it, and what is missing."""
+    input:
+        claims=[f"{RESULTS}/studies/{name}/claim.json" for name in STUDIES],
+        weighed=[f"{RESULTS}/versus/pesos.json"] if WEIGHS else [],
+        themes="config/themes.yaml",
+        code=code("balanza.verbs.place"),
+    output:
+        f"{RESULTS}/versus/themes.json",
+    log:
+        f"{RESULTS}/logs/place.log",
+    params:
+        weighed=lambda wildcards, input: [f"--weighed={path}" for path in input.weighed],
+    message:
+        "Giving each theme its place"
+    shell:
+        "{PYTHON} place {input.claims} --themes {input.themes} {params.weighed} --out {output} &> {log}"
