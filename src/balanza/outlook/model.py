@@ -225,7 +225,6 @@ def _paths(part: Component, noise: NDArray[np.intp], shock: NDArray[np.intp], rn
     draws, horizon = noise.shape
     n = len(part.now)
     centred = part.errors - part.errors.mean(axis=0)
-    centred /= np.maximum(centred.std(axis=0), 1e-12)
     first, second = rng.standard_normal((2, draws, n))
     mean = part.mean + part.mean_spread * first
     moving = part.now + part.now_spread * (
