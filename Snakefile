@@ -22,6 +22,7 @@ include: "workflow/rules/estimate.smk"
 include: "workflow/rules/graph_tests.smk"
 include: "workflow/rules/check.smk"
 include: "workflow/rules/compare.smk"
+include: "workflow/rules/outlook.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -1,5 +1,5 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,quality}.html and one page a study.
+# Makes: results/<world>/{index,graph,outlook,quality}.html and one page a study.
 
 
 rule report:
@@ -33,6 +33,8 @@ rule report:
         files=[f"{STUDY_FOLDER}/{name}.yaml" for name in LISTED],
         summary=expand(f"{RESULTS}/summary/{{table}}.parquet", table=SUMMARY),
         quality=f"{RESULTS}/quality.json",
+        outlook=rules.outlook.output,
+        scenarios=rules.scenario.output,
         config=f"{RESULTS}/config.yaml",
         code=code(
             "balanza.verbs.report", *own_modules("estimators"), *own_modules("checks")
@@ -47,6 +49,7 @@ rule report:
         pages=[f"{RESULTS}/{name}.html" for name in LISTED],
         graph=f"{RESULTS}/graph.html",
         quality=f"{RESULTS}/quality.html",
+        outlook=f"{RESULTS}/outlook.html",
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",

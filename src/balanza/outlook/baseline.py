@@ -52,7 +52,9 @@ def origins(series: Series, plan: Forecast) -> list[str]:
         raise PanelError(f"the series from {known[0]} to {known[-1]} does not hold the origin {plan.first_origin}")
     found = [known[at] for at in range(first, len(known) - LEAST_AHEAD, plan.every)]
     if not found:
-        raise PanelError(f"no {LEAST_AHEAD} months came after {plan.first_origin}", cure="Set an earlier `first_origin`")
+        raise PanelError(
+            f"no {LEAST_AHEAD} months came after {plan.first_origin}", cure="Set an earlier `first_origin`"
+        )
     return found
 
 
@@ -88,7 +90,9 @@ def tried(series: Series, origin: str, ahead: int, draws: int, seed: int, window
         rng = np.random.default_rng(derive_seed(seed, "outlook", name, origin))
         parts.append(scored(method(past, horizon, draws, rng), values, series, start).assign(method=name))
     table = pd.concat(parts, ignore_index=True).assign(window=window, origin=origin)
-    return table[["window", "origin", "method", *[name for name in table if name not in ("window", "origin", "method")]]]
+    return table[
+        ["window", "origin", "method", *[name for name in table if name not in ("window", "origin", "method")]]
+    ]
 
 
 def scored(draws: Floats, values: Floats, series: Series, start: int) -> pd.DataFrame:
@@ -120,11 +124,13 @@ def summary(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
     `wins` counts the origins at which a method has the lowest mean score.
     """
-    known = rows[rows["crps"].notna()].assign(scope=lambda frame: np.where(frame["state"] == COUNTRY, "country", "states"))
+    known = rows[rows["crps"].notna()].assign(
+        scope=lambda frame: np.where(frame["state"] == COUNTRY, "country", "states")
+    )
     covers = [name for name in rows if str(name).startswith("covered_")]
     out: list[dict[str, Any]] = []
     for (window, scope), part in known.groupby(["window", "scope"], sort=False):
-        by_origin = part.groupby(["origin", "method"])["crps"].mean().unstack()
+        by_origin = part.groupby(["origin", "method"])["crps"].mean().unstack()  # noqa: PD010 - labels are unique
         best = by_origin.idxmin(axis=1)
         for name in dict.fromkeys(part["method"]):
             own = part[part["method"] == name]

@@ -1,7 +1,7 @@
 """How good a forecast by draws was: the continuous ranked probability score, and the coverage of its intervals.
 
 After Gneiting and Raftery (2007), "Strictly Proper Scoring Rules, Prediction, and Estimation", JASA 102. The score of
-draws x_1..x_n against y is mean |x_i - y| - sum |x_i - x_j| / (2 n^2); it has the unit of the counts, and less is better.
+draws x_1..x_n against y is mean |x_i - y| - sum |x_i - x_j| / (2 n^2), in the unit of the counts; less is better.
 """
 
 from __future__ import annotations
@@ -53,11 +53,10 @@ def bounds(draws: ArrayLike, level: float) -> tuple[Floats, Floats]:
     low, high : ndarray, shape (...)
     """
     tail = (1 - level) / 2
-    low, high = (
-        np.quantile(np.asarray(draws, float), q, axis=0, method=method)
-        for q, method in ((tail, "lower"), (1 - tail, "higher"))
-    )
-    return low, high
+    sample = np.asarray(draws, float)
+    low = np.quantile(sample, tail, axis=0, method="lower")
+    high = np.quantile(sample, 1 - tail, axis=0, method="higher")
+    return np.asarray(low), np.asarray(high)
 
 
 def covered(draws: ArrayLike, values: ArrayLike, level: float) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Series:
 
     def until(self, period: str | np.datetime64) -> Series:
         """The series as it was known at the end of a month."""
-        kept = self.periods <= np.datetime64(period, "M")
+        kept = self.periods <= month(period)
         return Series(self.states, self.periods[kept], self.counts[kept])
 
 
@@ -70,7 +70,7 @@ def of_panel(rows: pd.DataFrame, column: str = COLUMN, where: str = "state_month
         raise PanelError(f"{column} holds negative or broken counts", where=where)
     if known.duplicated(["state", "period"]).any():
         raise PanelError("a state has two rows in one month", where=where)
-    wide = known.pivot(index="period", columns="state", values=column).sort_index().sort_index(axis=1)
+    wide = known.set_index(["period", "state"])[column].unstack().sort_index().sort_index(axis=1)  # noqa: PD010
     periods = pd.DatetimeIndex(wide.index).to_numpy().astype("datetime64[M]")
     if len(periods) < SHORTEST:
         raise PanelError(f"{len(periods)} months of {column} are too few: {SHORTEST} are needed", where=where)
@@ -95,10 +95,14 @@ def read(panel: Path, column: str = COLUMN) -> Series:
         raise PanelError("there is no such file", where=str(path), cure="Build the panel first") from None
 
 
+def month(period: str | np.datetime64) -> Any:
+    """A month of text, or of any other time in it."""
+    return np.datetime64(str(period), "M")
+
+
 def months_after(period: np.datetime64, n: int) -> NDArray[np.datetime64]:
     """The `n` months after a month."""
-    start = np.datetime64(period, "M")
-    return np.asarray(start + np.arange(1, n + 1).astype("timedelta64[M]"))
+    return np.asarray(month(period) + np.arange(1, n + 1).astype("timedelta64[M]"))
 
 
 def days_in(periods: NDArray[np.datetime64]) -> Floats:
@@ -110,4 +114,4 @@ def days_in(periods: NDArray[np.datetime64]) -> Floats:
 
 def labels(periods: NDArray[np.datetime64] | Sequence[np.datetime64]) -> list[str]:
     """Months as text, 2025-01."""
-    return [str(np.datetime64(period, "M")) for period in periods]
+    return [str(month(period)) for period in periods]

@@ -79,7 +79,9 @@ def run(panel: Path, settings_file: Path, out: Path, world: str = "own panel", s
     }
     breaks = tuple(",".join(plan.crossed(period)) for period in labels(periods))
     about = record | {"method": "baseline", "origin": str(last)}
-    digest = write(out / "forecast.parquet", ForecastFile(series.states, periods, draws.astype(np.int32), breaks, about))
+    digest = write(
+        out / "forecast.parquet", ForecastFile(series.states, periods, draws.astype(np.int32), breaks, about)
+    )
     write_parquet(out / "scores.parquet", rows)
     write_parquet(out / "fan.parquet", pd.concat([_history(series), fan(draws, series.states, periods)]))
     table = baseline.summary(rows)

@@ -1,8 +1,8 @@
 """Score an earlier forecast file against values that came after it was made.
 
-The JSON holds file, forecast_digest, origin, values_digest (of the panel), first and last (months scored), left_out (months
-known but behind a break that ends scoring), summary and verdicts as `outlook` writes them, with seasonal-naive and
-drift as they would have been from the same origin on the series as it is known now.
+The JSON holds file, forecast_digest, origin, values_digest (of the panel), first and last (months scored), left_out
+(months known but behind a break that ends scoring), summary and verdicts as `outlook` writes them, with
+seasonal-naive and drift as they would have been from the same origin on the series as it is known now.
 """
 
 from __future__ import annotations
