@@ -88,7 +88,7 @@ def fit(series: Series) -> Baseline:
     Raises
     ------
     PanelError
-        If a state never changes, so that nothing can be learnt of it.
+        If no state's share ever changes. A single state that never does is taken to be as steady as the steadiest.
     """
     days = days_in(series.periods)[:, None]
     rates = np.log((series.counts + HALF) / days)
@@ -98,9 +98,9 @@ def fit(series: Series) -> Baseline:
     season = seasonal_factors(nation, months)
     shares = rates - nation[:, None]
     spread = np.nanstd(np.diff(shares, axis=0), axis=0)
-    if not (spread > 0).all():
-        state = series.states[int(np.flatnonzero(~(spread > 0))[0])]
-        raise PanelError(f"the counts of state {state} never change", cure="Leave the state out, or check its rows")
+    if not (spread > 0).any():
+        raise PanelError("no state's share of the country ever changes, so that nothing can be learnt of it")
+    spread = np.where(spread > 0, spread, spread[spread > 0].min(initial=np.inf))
     return Baseline(_level(nation - season[months]), _shares(shares, spread), season, series.periods[-1])
 
 

@@ -50,6 +50,17 @@ class GraphResults:
 
 
 @dataclass(frozen=True)
+class OutlookResults:
+    """The outlook: what `outlook` and `scenario` wrote."""
+
+    scores: Mapping[str, Any]
+    tried: pd.DataFrame
+    fan: pd.DataFrame
+    scenarios: Mapping[str, Any]
+    months: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class WorldResults:
     """What a run found for a world. `waiting` lists the studies that lack a file of the user's."""
 
@@ -62,6 +73,7 @@ class WorldResults:
     studies: tuple[StudyResults, ...]
     waiting: tuple[Study, ...]
     graphs: tuple[GraphResults, ...] = ()
+    outlook: OutlookResults | None = None
 
     @property
     def synthetic(self) -> bool:
@@ -99,6 +111,7 @@ def load_world(
         studies=tuple(_load_study(results / "studies" / study.name, study) for study in ran),
         waiting=tuple(idle),
         graphs=tuple(_load_graph(results / "graph" / name) for name in graphs),
+        outlook=_load_outlook(results / "outlook"),
     )
 
 
@@ -126,4 +139,17 @@ def _load_graph(folder: Path) -> GraphResults:
         drawn=read_json(folder / "graph.json"),
         svg=(folder / "graph.svg").read_text("utf-8"),
         **{name: read_json(path) if path.is_file() else None for name, path in tests.items()},
+    )
+
+
+def _load_outlook(folder: Path) -> OutlookResults | None:
+    """None where no outlook was made."""
+    if not (folder / "scenarios.json").is_file():
+        return None
+    return OutlookResults(
+        scores=read_json(folder / "scores.json"),
+        tried=pd.read_parquet(folder / "scores.parquet"),
+        fan=pd.read_parquet(folder / "fan.parquet"),
+        scenarios=read_json(folder / "scenarios.json"),
+        months=pd.read_parquet(folder / "scenarios.parquet"),
     )

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, claims, words
+from balanza.report import causes, charts, claims, outlook, words
 from balanza.report.load import StudyResults, WorldResults
 
 
@@ -33,6 +33,10 @@ def write(world: WorldResults, out: Path) -> None:
         "graph": environment.get_template("graph.html.j2").render(page="graph", graphs=causes.of_world(world)),
         "quality": environment.get_template("quality.html.j2").render(page="quality", quality=world.quality),
     }
+    if world.outlook:
+        pages["outlook"] = environment.get_template("outlook.html.j2").render(
+            page="outlook", **outlook.of_world(world.outlook)
+        )
     for found in world.studies:
         pages[found.study.name] = environment.get_template("study.html.j2").render(
             page=found.study.name, own_rows=found.study.rows == "panel", **_study(world, found)
