@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,8 @@ class World:
 @dataclass(frozen=True)
 class Laid:
     """A scenario laid over a world: the country's victims by layer, each (n_draws, n_months); `floored` is the share of
-    state-months of layer `all` in which victims would have fallen below zero."""
+    state-months of layer `all` in which victims would have fallen below zero; `ends` are the country's typical months
+    at the corners of the set of all that is uncertain but chance, (n_corners, n_months)."""
 
     country: Mapping[str, Floats]
     plans: Sequence[Plan]
@@ -134,7 +136,7 @@ def lay(
     }
     victims = {layer: _victims(doses, *given, world.neighbours) for layer, given in inputs.items()}
     country = {layer: np.maximum(values, 0.0).sum(axis=2) for layer, values in victims.items()}
-    return Laid(country, plans, float((victims["all"] < 0).mean()), _ends(doses, effects, typical, fixed, world))
+    return Laid(country, plans, float((victims["all"] < 0).mean()), _ends(doses, effects, typical, (low, high), world))
 
 
 def _felt(plans: Sequence[Plan], arm: str, course: Any, per: float) -> Floats:
@@ -158,12 +160,18 @@ def _victims(
 
 
 def _ends(
-    doses: Mapping[str, Floats], effects: Mapping[str, EffectSet], typical: Floats, share: Floats, world: World
+    doses: Mapping[str, Floats],
+    effects: Mapping[str, EffectSet],
+    typical: Floats,
+    shares: Sequence[float],
+    world: World,
 ) -> Floats:
-    """The country's typical months with every effect at its low and at its high end, shape (2, n_months)."""
-    usual = np.full(1, COSTS // 2)
+    """The country's typical months at every corner of the set: all ends of effects, displaced share and cost of an
+    element, shape (n_corners, n_months)."""
+    arms = list(doses)
     found = []
-    for end in ("low", "high"):
-        at = {arm: np.full(1, getattr(effects[arm], end)) for arm in doses}
-        found.append(_victims(doses, typical[:1], at, share[:1], usual, world.neighbours)[0])
+    for corner in product(*((effects[arm].low, effects[arm].high) for arm in arms), shares, (0, COSTS - 1)):
+        *values, share, cost = corner
+        at = {arm: np.full(1, value) for arm, value in zip(arms, values, strict=True)}
+        found.append(_victims(doses, typical[:1], at, np.full(1, share), np.full(1, int(cost)), world.neighbours)[0])
     return np.asarray(np.maximum(found, 0.0).sum(axis=2))

@@ -87,9 +87,11 @@ def _verdict(row: Mapping[str, Any]) -> dict[str, Any]:
     rival = METHODS[row["best_rival"]]
     where = f"{WINDOWS[row['window']].capitalize()}, {SCOPES[row['scope']]}"
     if row["beats_all"]:
-        text = f"{where}: the baseline beats both, and saves {_share(row['skill'])} of the score of {rival}, the better one."
+        saved = _share(row["skill"])
+        text = f"{where}: the baseline beats both, and saves {saved} of the score of {rival}, the better one."
     else:
-        text = f"{where}: the baseline does not beat {rival}, whose score is lower by {_share(-(row['skill'] or 0.0))}."
+        worse = _share(-(row["skill"] or 0.0))
+        text = f"{where}: the baseline does not beat {rival}; its score is {worse} higher, which is worse."
     return {"text": text, "beaten": not row["beats_all"]}
 
 
@@ -114,28 +116,45 @@ def _scenario(found: OutlookResults, item: Mapping[str, Any], known: pd.DataFram
         "item": item,
         "no_claim": item["claim"] is False,
         "sentence": _sentence(item, rows[-1]) if acts else None,
-        "arms": [effect | {"arm": ARMS[effect["arm"]], "course": _course(effect["course"])} for effect in item["effects"]],
+        "arms": [
+            effect | {"arm": ARMS[effect["arm"]], "course": _course(effect["course"])} for effect in item["effects"]
+        ],
         "budget": _budget(item["budget"]) if acts else [],
         "displacement": _displacement(item["displacement"]),
-        "years": rows if acts else [],
+        "years": [_year(row) for row in rows] if acts else [],
         "last": last,
         "fan": _fan(known, months, found.scores["breaks"], CLAIMED if claimed else PRIOR, quo) if acts else None,
         "sources": _sources([row for row in item["years"] if row["year"] == last]) if acts else None,
     }
 
 
+def _year(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A year's change against the status quo, in words."""
+    spans = {level: (row[f"change_low_{level}"], row[f"change_high_{level}"]) for level in ("80", "95")}
+    spans["set"] = tuple(row["ends"])
+    texts = {f"span_{name}": f"{_change(low)} to {_change(high)}" for name, (low, high) in spans.items()}
+    return {"year": row["year"], "median": _change(row["change_median"])} | texts
+
+
 def _sentence(item: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     """What a scenario says of its last year, and what it does not."""
-    span = f"{percent(row['change_low_95'])} to {percent(row['change_high_95'])}"
-    middle = percent(row["change_median"])
+    span = f"{_change(row['change_low_95'])} to {_change(row['change_high_95'])}"
+    middle = _change(row["change_median"])
     if item["claim"]:
-        start = f"In {row['year']} the country would have {middle} victims against the status quo (95 % of draws: {span})."
+        start = (
+            f"In {row['year']} the country would have {middle} victims against the status quo (95 % of draws: {span})."
+        )
         low, high = row["ends"]
-        return f"{start} With every effect at one end of its interval it is {percent(low)}, at the other {percent(high)}."
+        return f"{start} Over the whole set, chance aside, it is {_change(low)} to {_change(high)}."
     return (
-        f"No claim: no estimate of this project may be used for every effect here. What is shown is what the stated priors "
-        f"imply, and no finding: in {row['year']}, {span} against the status quo (95 % of draws, median {middle})."
+        "No claim: this project has no estimate that may be used for every effect here. What is shown is what the stated "
+        f"priors imply, and no finding: in {row['year']}, {span} against the status quo (95 % of draws, median {middle})."
     )
+
+
+def _change(value: float) -> str:
+    """A change in per cent; what rounds to nothing has no sign."""
+    return percent(value) if abs(value) >= 0.05 else percent(0.0).lstrip("+")
 
 
 def _course(course: Mapping[str, Any]) -> str:
@@ -171,8 +190,8 @@ def _displacement(given: Mapping[str, Any] | None) -> str:
         return "No displacement to neighbours is assumed."
     low, high = (percent(100 * given[end]) for end in ("low", "high"))
     return (
-        f"Between {low} and {high} of what a state loses arrives in its neighbours, all shares as likely; a negative share "
-        f"means that they move alike. {given['source']}."
+        f"Between {low} and {high} of what a state loses arrives in its neighbours, all shares as likely; a negative "
+        f"share means that they move alike. {given['source']}."
     )
 
 
@@ -190,9 +209,9 @@ def _fan(
     names = {level: f"{level} %" for level in BANDS}
     bands = pd.concat(
         [
-            pd.DataFrame({"time": ahead["period"], "low": ahead[f"low_{level}"], "high": ahead[f"high_{level}"]}).assign(
-                band=name
-            )
+            pd.DataFrame(
+                {"time": ahead["period"], "low": ahead[f"low_{level}"], "high": ahead[f"high_{level}"]}
+            ).assign(band=name)
             for level, name in names.items()
         ]
     )
@@ -201,19 +220,29 @@ def _fan(
     domain = [str(line["line"].iloc[0]) for line in lines]
     scale = alt.Scale(domain=list(names.values()), range=list(colours))
     legend = alt.Legend(orient="top", symbolType="square", symbolOpacity=1, symbolStrokeWidth=0)
-    area = alt.Chart(bands).mark_area(opacity=1).encode(
-        x=x,
-        y=alt.Y("low:Q", title="victims a month", scale=alt.Scale(domainMin=0)),
-        y2="high:Q",
-        color=alt.Color("band:N", title="interval", scale=scale, sort=None, legend=legend),
+    area = (
+        alt.Chart(bands)
+        .mark_area(opacity=1)
+        .encode(
+            x=x,
+            y=alt.Y("low:Q", title="victims a month", scale=alt.Scale(domainMin=0)),
+            y2="high:Q",
+            color=alt.Color("band:N", title="interval", scale=scale, sort=None, legend=legend),
+        )
     )
     hues = alt.Scale(domain=domain, range=["#1c1c1c", BLUE if colours == CLAIMED else "#6b5a3c", ORANGE][: len(domain)])
     dashes = alt.Scale(domain=domain, range=[[1, 0], [1, 0], [5, 3]][: len(domain)])
-    line = alt.Chart(pd.concat(lines)).mark_line(strokeWidth=1.5).encode(
-        x=x,
-        y="value:Q",
-        color=alt.Color("line:N", title=None, scale=hues, sort=None, legend=alt.Legend(orient="top", symbolType="stroke")),
-        strokeDash=alt.StrokeDash("line:N", title=None, scale=dashes, legend=None),
+    line = (
+        alt.Chart(pd.concat(lines))
+        .mark_line(strokeWidth=1.5)
+        .encode(
+            x=x,
+            y="value:Q",
+            color=alt.Color(
+                "line:N", title=None, scale=hues, sort=None, legend=alt.Legend(orient="top", symbolType="stroke")
+            ),
+            strokeDash=alt.StrokeDash("line:N", title=None, scale=dashes, legend=None),
+        )
     )
     layers = [area, line, *_rules(breaks)]
     return _svg(alt.layer(*layers).resolve_scale(color="independent").properties(width=WIDTH, height=280))
@@ -231,7 +260,7 @@ def _rules(breaks: Sequence[Mapping[str, Any]]) -> list[Any]:
     for index, item in enumerate(breaks):
         data = alt.Chart(pd.DataFrame({"time": [item["from"]], "name": [item["name"]]}))
         out.append(data.mark_rule(color=GREY, strokeDash=[3, 3]).encode(x="time:T"))
-        text = data.mark_text(align="left", dx=4, color="#4a4a4a", fontSize=11, baseline="top")
+        text = data.mark_text(align="left", dx=9, color="#4a4a4a", fontSize=11, baseline="top")
         out.append(text.encode(x="time:T", y=alt.value(2 + 13 * index), text="name:N"))
     return out
 
@@ -240,8 +269,10 @@ def _sources(rows: Sequence[Mapping[str, Any]]) -> Markup:
     """The country's sum in one year by source of uncertainty: 95 and 80 per cent of draws, and the median."""
     import altair as alt
 
+    # What is not uncertain in a scenario is no source of it.
+    shown = [row for row in rows if row["high_95"] - row["low_95"] >= 1]
     table = pd.DataFrame(
-        [{"label": LAYERS[row["layer"]]} | {key: row[key] for key in ("median", *_ENDS)} for row in rows]
+        [{"label": LAYERS[row["layer"]]} | {key: row[key] for key in ("median", *_ENDS)} for row in shown]
     )
     y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=300))
     base = alt.Chart(table).encode(y=y)

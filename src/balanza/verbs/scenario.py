@@ -13,8 +13,8 @@ of uncertainty apart: `all`; `noise` (of the baseline, all else at its middle); 
     floored         share of state-months held at zero, since neighbours cannot lose more than there is
     breaks          those that lie behind the start
     years           year, layer, and of the country's sum: median, low_ and high_; for layer `all` also change (in per
-                    cent of the status quo): change_median, change_low_, change_high_; and ends, the change with every
-                    effect at its low and at its high end
+                    cent of the status quo): change_median, change_low_, change_high_; and ends, the least and the
+                    greatest change where effects, displaced share and cost are each at one of their ends
 """
 
 from __future__ import annotations
@@ -224,7 +224,8 @@ def _years(laid: Laid, world: World, found: ForecastFile, start: int) -> list[di
             if layer == "all":
                 change = 100 * (total / before[:, inside].sum(axis=1) - 1)
                 row |= {"change_median": np.median(change)} | _spans(change, "change_")
-                row["ends"] = np.sort(100 * (laid.ends[:, inside].sum(axis=1) / typical[inside].sum() - 1))
+                corners = 100 * (laid.ends[:, inside].sum(axis=1) / typical[inside].sum() - 1)
+                row["ends"] = [corners.min(), corners.max()]
             out.append(row)
     return out
 
