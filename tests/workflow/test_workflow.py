@@ -23,13 +23,13 @@ def test_a_run_makes_the_report_and_everything_it_links_to(project: Project) -> 
     results = project.folder / "results" / "synthetic"
     index = (results / "index.html").read_text()
     links = set(re.findall(r'href="([^"#]+)"', index))
-    assert {"guard.html", "versus.html", "graph.html", "quality.html"} <= links
+    assert {"guard.html", "versus.html", "graph.html", "outlook.html", "quality.html"} <= links
     assert [link for link in links if not (results / link).exists()] == []
 
 
 def test_every_page_is_stamped_synthetic_with_flavour_and_selection(project: Project) -> None:
     pages = sorted((project.folder / "results" / "synthetic").glob("*.html"))
-    assert len(pages) == 12
+    assert len(pages) == 13
     for page in pages:
         assert "SYNTHETIC" in page.read_text()
         assert "beneficial" in page.read_text()

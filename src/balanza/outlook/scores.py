@@ -52,7 +52,7 @@ def bounds(draws: ArrayLike, level: float) -> tuple[Floats, Floats]:
     -------
     low, high : ndarray, shape (...)
     """
-    tail = (1 - level) / 2
+    tail = round((1 - level) / 2, 12)  # so that a whole rank stays whole
     sample = np.asarray(draws, float)
     low = np.quantile(sample, tail, axis=0, method="lower")
     high = np.quantile(sample, 1 - tail, axis=0, method="higher")

@@ -147,8 +147,9 @@ def _sentence(item: Mapping[str, Any], row: Mapping[str, Any]) -> str:
         low, high = row["ends"]
         return f"{start} Over the whole set, chance aside, it is {_change(low)} to {_change(high)}."
     return (
-        "No claim: this project has no estimate that may be used for every effect here. What is shown is what the stated "
-        f"priors imply, and no finding: in {row['year']}, {span} against the status quo (95 % of draws, median {middle})."
+        "No claim: this project has no estimate that may be used for every effect here. What is shown is what the "
+        f"stated priors imply, and no finding: in {row['year']}, {span} against the status quo (95 % of draws, median "
+        f"{middle})."
     )
 
 
