@@ -23,9 +23,9 @@ PLAN = Forecast(
 
 def test_it_finds_the_law_of_the_series() -> None:
     fitted = model.fit(series(1, n_months=240, n_states=20))
-    assert fitted.shares.phi == pytest.approx(0.98, abs=0.02)
+    assert fitted.facts["share_persistence"] == pytest.approx(0.98, abs=0.02)
     assert float(fitted.nation.shock[0]) == pytest.approx(0.03, abs=0.012)
-    assert float(np.median(fitted.shares.shock)) == pytest.approx(0.09, abs=0.03)
+    assert float(np.median(fitted.shares[0].shock)) == pytest.approx(0.09, abs=0.03)
     assert fitted.season == pytest.approx(SEASON - SEASON.mean(), abs=0.03)
 
 

@@ -7,10 +7,11 @@ For victims y of state s in month t, with d days and a seasonal factor g shared 
     r_st = mean_s + a_st + noise, a_st = phi a_s,t-1 + shock
 
 The mean of each state is diffuse, so that phi is estimated by restricted likelihood and not pulled down by short
-series. phi and the two variances of the shares, in units of each state's own month-to-month spread, are the same in all
-states: that is the shrinkage. Paths start from the filtered state and its uncertainty; shocks are drawn from the
-one-step errors of whole months, all states and the country together, so that states stay correlated and tails heavy.
-States are the country's path times shares: sums agree by construction (top-down reconciliation).
+series, and paths differ in it by its posterior. phi and the two variances of the shares, in units of each state's own
+month-to-month spread, are the same in all states: that is the shrinkage. Paths start from the filtered state and its
+uncertainty; shocks are drawn from the one-step errors of whole months, all states and the country together, so that
+states stay correlated and tails heavy. States are the country's path times shares: sums agree by construction (top-down
+reconciliation).
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ Floats = NDArray[np.float64]
 HALF = 0.5
 START = (0.4, 0.15, 0.98)
 """Where the search starts: variance of the noise and of the shocks, and phi."""
+GRID = 1 - np.geomspace(0.2, 0.0005, 14)
+"""Values of phi that are weighed by their likelihood."""
+RARE = 0.005
+"""Weight below which a value is left out."""
 BURN = 12
 """Months after which one-step errors no longer depend on the diffuse start."""
 
@@ -58,10 +63,12 @@ class Component:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A fitted baseline: `season` is in logarithms by calendar month, shape (12,); `last` is its last month."""
+    """A fitted baseline: `shares` for values of phi with their `weights`; `season` is in logarithms by calendar month,
+    shape (12,); `last` is its last month."""
 
     nation: Component
-    shares: Component
+    shares: tuple[Component, ...]
+    weights: Floats
     season: Floats
     last: np.datetime64
 
@@ -69,11 +76,11 @@ class Baseline:
     def facts(self) -> dict[str, float]:
         """What was estimated, for the record."""
         return {
-            "share_persistence": self.shares.phi,
+            "share_persistence": float(self.weights @ [part.phi for part in self.shares]),
             "national_noise": float(self.nation.noise[0]),
             "national_shock": float(self.nation.shock[0]),
-            "share_noise_median": float(np.median(self.shares.noise)),
-            "share_shock_median": float(np.median(self.shares.shock)),
+            "share_noise_median": float(np.median(self.shares[0].noise)),
+            "share_shock_median": float(np.median(self.shares[0].shock)),
         }
 
 
@@ -101,7 +108,8 @@ def fit(series: Series) -> Baseline:
     if not (spread > 0).any():
         raise PanelError("no state's share of the country ever changes, so that nothing can be learnt of it")
     spread = np.where(spread > 0, spread, spread[spread > 0].min(initial=np.inf))
-    return Baseline(_level(nation - season[months]), _shares(shares, spread), season, series.periods[-1])
+    parts, weights = _shares(shares, spread)
+    return Baseline(_level(nation - season[months]), parts, weights, season, series.periods[-1])
 
 
 def seasonal_factors(log_total: Floats, months: NDArray[np.integer[Any]]) -> Floats:
@@ -156,22 +164,39 @@ def _level(nation: Floats) -> Component:
     )
 
 
-def _shares(shares: Floats, spread: Floats) -> Component:
-    """The states: one persistence and two variances for all, in units of each state's spread."""
+def _shares(shares: Floats, spread: Floats) -> tuple[tuple[Component, ...], Floats]:
+    """The states: one persistence and two variances for all, in units of each state's spread.
+
+    The variances are those of greatest likelihood. The persistence has the posterior of a flat prior over GRID: a
+    component for each value that has some weight.
+    """
     from scipy.optimize import minimize
 
     models = [
         _structure(column, level=True, stochastic_level=False, autoregressive=1) for column in (shares / spread).T
     ]
 
-    def unfit(free: Floats) -> float:
-        parameters = _legal(free)
-        return -float(sum(model.loglike(parameters) for model in models))
+    def fitness(parameters: Floats) -> float:
+        return float(sum(model.loglike(parameters) for model in models))
 
     noise, shock, phi = START
     start = np.array([np.log(noise), np.log(shock), np.log(phi / (1 - phi))])
-    best = minimize(unfit, start, method="Nelder-Mead", options={"maxfev": 200, "xatol": 0.01, "fatol": 0.01})
-    parameters = _legal(best.x)
+    best = minimize(
+        lambda free: -fitness(_legal(free)),
+        start,
+        method="Nelder-Mead",
+        options={"maxfev": 200, "xatol": 0.01, "fatol": 0.01},
+    )
+    noise, shock, _ = _legal(best.x)
+    values = np.array([fitness(np.array([noise, shock, phi])) for phi in GRID])
+    weights = np.exp(values - values.max()) * np.gradient(GRID)
+    weights /= weights.sum()
+    kept = weights > RARE
+    found = tuple(_component(models, np.array([noise, shock, phi]), spread) for phi in GRID[kept])
+    return found, np.asarray(weights[kept] / weights[kept].sum())
+
+
+def _component(models: list[Any], parameters: Floats, spread: Floats) -> Component:
     filtered = [model.filter(parameters, return_ssm=True) for model in models]
     states = np.array([item.filtered_state[:, -1] for item in filtered])
     cov = np.array([item.filtered_state_cov[:, :, -1] for item in filtered])
@@ -212,7 +237,11 @@ def simulate(model: Baseline, horizon: int, draws: int, rng: np.random.Generator
     """
     noise, shock = (rng.integers(0, len(model.nation.errors), (draws, horizon)) for _ in range(2))
     nation = _paths(model.nation, noise, shock, rng)[..., 0]
-    shares = _paths(model.shares, noise, shock, rng)
+    which = rng.permutation(np.repeat(np.arange(len(model.weights)), rng.multinomial(draws, model.weights)))
+    shares = np.empty((draws, horizon, len(model.shares[0].now)))
+    for number, part in enumerate(model.shares):
+        own = which == number
+        shares[own] = _paths(part, noise[own], shock[own], rng)
     shares -= np.log(np.exp(shares).sum(axis=2, keepdims=True))
     ahead = months_after(model.last, horizon)
     known = model.season[ahead.astype(int) % YEAR] + np.log(days_in(ahead))

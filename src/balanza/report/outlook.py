@@ -110,22 +110,32 @@ def _scenario(found: OutlookResults, item: Mapping[str, Any], known: pd.DataFram
     quo = found.fan[(found.fan["state"] == COUNTRY) & (found.fan["kind"] == "outlook")]
     claimed = item["claim"] is not False
     rows = [row for row in item["years"] if row["layer"] == "all"]
-    last = rows[-1]["year"]
+    told = _told(rows)
     acts = bool(item["effects"])
     return {
         "item": item,
         "no_claim": item["claim"] is False,
-        "sentence": _sentence(item, rows[-1]) if acts else None,
+        "sentence": _sentence(item, told) if acts else None,
         "arms": [
             effect | {"arm": ARMS[effect["arm"]], "course": _course(effect["course"])} for effect in item["effects"]
         ],
         "budget": _budget(item["budget"]) if acts else [],
         "displacement": _displacement(item["displacement"]),
         "years": [_year(row) for row in rows] if acts else [],
-        "last": last,
+        "told": told["year"],
         "fan": _fan(known, months, found.scores["breaks"], CLAIMED if claimed else PRIOR, quo) if acts else None,
-        "sources": _sources([row for row in item["years"] if row["year"] == last]) if acts else None,
+        "sources": _sources([row for row in item["years"] if row["year"] == told["year"]]) if acts else None,
     }
+
+
+def _told(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The last year; but the year that is moved most, where the last is moved less than half as much."""
+
+    def reach(row: Mapping[str, Any]) -> float:
+        return float(row["change_high_95"] - row["change_low_95"])
+
+    most = max(rows, key=reach)
+    return most if 2 * reach(rows[-1]) < reach(most) else rows[-1]
 
 
 def _year(row: Mapping[str, Any]) -> dict[str, Any]:
