@@ -91,7 +91,7 @@ def read(path: Path, digest: str | None = None) -> ForecastFile:
     for expected, whose in ((card["digest"], "it bears"), (digest, "was asked for")):
         if expected is not None and found.digest != expected:
             raise SourceError(
-                f"its digest is {found.digest}, and the one that {whose} is {expected}: the forecast was changed, or is another",
+                f"its digest is {found.digest}, and the one that {whose} is {expected}: the forecast was changed or is another",
                 where=str(path),
                 cure="Take the file as it was written, or make the forecast again",
             )
