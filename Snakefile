@@ -32,6 +32,7 @@ include: "workflow/rules/check.smk"
 include: "workflow/rules/curve.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/weigh.smk"
+include: "workflow/rules/outlook.smk"
 include: "workflow/rules/validation.smk"
 include: "workflow/rules/report.smk"
 

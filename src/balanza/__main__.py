@@ -378,6 +378,54 @@ def discover(
 
 
 @app.command()
+def outlook(
+    panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
+    out: Out,
+    settings: Annotated[Path, typer.Option(help="How it is made, YAML.")] = Path("config/outlook.yaml"),
+    world: World = "own panel",
+    seed: Seed = 20190701,
+) -> None:
+    """Forecast homicide by state and month, and score such forecasts."""
+    from balanza.verbs import outlook
+
+    outlook.run(panel, settings, out, world, seed)
+    wrote(out / "forecast.parquet", out / "scores.json")
+
+
+@app.command()
+def scenario(
+    scenarios: Annotated[list[Path], typer.Option("--scenario", help="A scenario file; once for each.")],
+    forecast: Annotated[Path, typer.Option(help="forecast.parquet, as `outlook` wrote it.")],
+    panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
+    outlines: Annotated[Path, typer.Option(help="summary/states.parquet.")],
+    out: Out,
+    settings: Annotated[Path, typer.Option(help="Limits and costs, YAML.")] = Path("config/outlook.yaml"),
+    studies: Annotated[Path | None, typer.Option(help="results/<world>/studies, for effects that are claimed.")] = None,
+    study_files: Annotated[Path, typer.Option(help="Folder of the studies' files.")] = Path("config/studies"),
+) -> None:
+    """Lay scenarios over a forecast."""
+    from balanza.verbs import scenario
+
+    scenario.run(scenarios, forecast, panel, outlines, settings, out, studies, study_files)
+    wrote(out / "scenarios.parquet", out / "scenarios.json")
+
+
+@app.command("score-forecast")
+def score_forecast(
+    forecast: Annotated[Path, typer.Argument(help="A forecast.parquet of an earlier run.")],
+    panel: Annotated[Path, typer.Option(help="Folder of panels with newer values.")],
+    out: Out,
+    settings: Annotated[Path, typer.Option(help="The breaks, YAML.")] = Path("config/outlook.yaml"),
+    digest: Annotated[str | None, typer.Option(help="Its digest, as it was printed then.")] = None,
+) -> None:
+    """Score an earlier forecast on values that came after it."""
+    from balanza.verbs import score_forecast
+
+    score_forecast.run(forecast, panel, settings, out, digest)
+    wrote(out)
+
+
+@app.command()
 def report(
     results: Annotated[Path, typer.Option(help="results/<world>")],
     studies: Annotated[list[Path] | None, typer.Option("--study", help="A study that ran; once for each.")] = None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -29,6 +29,9 @@ USER_FILES = {
 """Keys that name a file of the user's own, and the reader of each."""
 PAGES = ("index", "graph", "quality", "weighing")
 """Pages of the report that no study may be called after, since its page bears its name."""
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Strict(BaseModel):
@@ -278,6 +281,20 @@ def _first_problem(error: ValidationError, model: type[BaseModel], where: str) -
         return ConfigError(f"the key {key!r} is missing", where=where, cure="Add it")
     message = problem["msg"].removeprefix("Value error, ")
     return ConfigError(f"{key or 'file'}: {message}", where=where)
+
+
+def validated(model: type[_Model], values: dict[str, Any], where: str) -> _Model:
+    """Values as a model takes them.
+
+    Raises
+    ------
+    ConfigError
+        On an unknown key (with the nearest legal one), a missing key or an illegal value.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _first_problem(error, model, where) from None
 
 
 def load_config(values: dict[str, Any], where: str = "configuration") -> RunConfig:

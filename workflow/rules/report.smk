@@ -1,5 +1,5 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,quality,weighing}.html and one page a study.
+# Makes: results/<world>/{index,graph,outlook,quality,weighing}.html and one page a study.
 
 
 rule report:
@@ -39,6 +39,8 @@ rule report:
         files=[f"{STUDY_FOLDER}/{name}.yaml" for name in LISTED],
         summary=expand(f"{RESULTS}/summary/{{table}}.parquet", table=SUMMARY),
         quality=f"{RESULTS}/quality.json",
+        outlook=rules.outlook.output,
+        scenarios=rules.scenario.output,
         config=f"{RESULTS}/config.yaml",
         code=code(
             "balanza.verbs.report", *own_modules("estimators"), *own_modules("checks")
@@ -54,6 +56,7 @@ rule report:
         graph=f"{RESULTS}/graph.html",
         quality=f"{RESULTS}/quality.html",
         weighing=f"{RESULTS}/weighing.html",
+        outlook=f"{RESULTS}/outlook.html",
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",

@@ -63,6 +63,17 @@ class Weighing:
 
 
 @dataclass(frozen=True)
+class OutlookResults:
+    """The outlook: what `outlook` and `scenario` wrote."""
+
+    scores: Mapping[str, Any]
+    tried: pd.DataFrame
+    fan: pd.DataFrame
+    scenarios: Mapping[str, Any]
+    months: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class WorldResults:
     """What a run found for a world. `waiting` lists the studies that lack a file of the user's."""
 
@@ -76,6 +87,7 @@ class WorldResults:
     waiting: tuple[Study, ...]
     graphs: tuple[GraphResults, ...] = ()
     weighing: Weighing | None = None
+    outlook: OutlookResults | None = None
 
     @property
     def synthetic(self) -> bool:
@@ -126,6 +138,7 @@ def load_world(
         waiting=tuple(idle),
         graphs=tuple(_load_graph(results / "graph" / name) for name in graphs),
         weighing=_load_weighing(results / "versus", {study.name for study in ran}) if weighing else None,
+        outlook=_load_outlook(results / "outlook"),
     )
 
 
@@ -170,4 +183,17 @@ def _load_weighing(folder: Path, ran: set[str]) -> Weighing:
         lines=pd.read_parquet(folder / "pesos.parquet"),
         targeting=read_json(folder / "targeting.json"),
         curves=pd.read_parquet(folder / "targeting.parquet"),
+    )
+
+
+def _load_outlook(folder: Path) -> OutlookResults | None:
+    """None where no outlook was made."""
+    if not (folder / "scenarios.json").is_file():
+        return None
+    return OutlookResults(
+        scores=read_json(folder / "scores.json"),
+        tried=pd.read_parquet(folder / "scores.parquet"),
+        fan=pd.read_parquet(folder / "fan.parquet"),
+        scenarios=read_json(folder / "scenarios.json"),
+        months=pd.read_parquet(folder / "scenarios.parquet"),
     )

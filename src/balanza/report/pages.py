@@ -13,7 +13,7 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, check_charts, claims, curve, weighing, words
+from balanza.report import causes, charts, check_charts, claims, curve, outlook, weighing, words
 from balanza.report.load import StudyResults, WorldResults
 
 
@@ -37,6 +37,8 @@ def write(world: WorldResults, out: Path) -> None:
     if world.weighing:
         template = env.get_template("weighing.html.j2")
         pages["weighing"] = template.render(page="weighing", **weighing.of_world(world.weighing))
+    if world.outlook:
+        pages["outlook"] = env.get_template("outlook.html.j2").render(page="outlook", **outlook.of_world(world.outlook))
     for found in world.studies:
         pages[found.study.name] = env.get_template("study.html.j2").render(
             page=found.study.name, own_rows=found.study.rows == "panel", **_study(world, found)

@@ -1,0 +1,132 @@
+"""What effect a scenario may use: the interval of a study that identifies one, else no claim and the stated prior.
+
+An effect is used as a set. It is claimed where the study's causal graph identifies it with the columns at hand, its
+headline ran on the log scale, and the interval leaves zero out: the honest one (Rambachan and Roth 2023, relative
+magnitudes with Mbar = 1) where that check ran, else the estimate's own. In all other cases there is no claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balanza.outlook.scenario_file import Effect, Normal
+from balanza.provenance import read_json
+
+Floats = NDArray[np.float64]
+ABOVE = 0.8413447460685429
+"""The normal distribution below one standard deviation."""
+
+
+@dataclass(frozen=True)
+class EffectSet:
+    """An effect on the log of victims per unit: an interval that is claimed, or a prior.
+
+    kind : `honest interval`, `interval`, or `prior`
+    low, high : the interval, or the central 95 per cent of the prior
+    reason : why it is claimed, or why not
+    source : of the numbers
+    """
+
+    kind: Literal["honest interval", "interval", "prior"]
+    low: float
+    high: float
+    reason: str
+    source: str
+    prior: Any = None
+
+    @property
+    def claimed(self) -> bool:
+        return self.kind != "prior"
+
+    def quantile(self, share: Floats) -> Floats:
+        """The effect below which a share of the draws lies; an interval has no shape, and is drawn evenly."""
+        if self.prior is None:
+            return np.asarray(self.low + (self.high - self.low) * share)
+        return _quantile(self.prior, share)
+
+    @property
+    def middle(self) -> float:
+        """Half of the draws lie below."""
+        return float(self.quantile(np.array([0.5]))[0])
+
+    @property
+    def above(self) -> float:
+        """One standard deviation above the middle, of a normal prior; the same quantile of any other."""
+        return float(self.quantile(np.array([ABOVE]))[0])
+
+
+def _quantile(prior: Any, share: Floats) -> Floats:
+    from scipy.special import ndtri
+
+    if isinstance(prior, Normal):
+        return np.asarray(prior.mean + prior.sd * ndtri(share))
+    below = prior.fewer / (prior.fewer + prior.more)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fall = ndtri(share / below / 2) if below > 0 else np.zeros_like(share)
+        rise = ndtri((1 + (share - below) / (1 - below)) / 2) if below < 1 else np.zeros_like(share)
+    return np.asarray(prior.sd * np.where(share < below, fall, rise))
+
+
+def resolve(effect: Effect, studies: Path | None) -> EffectSet:
+    """The set that a scenario may use.
+
+    Parameters
+    ----------
+    effect : Effect
+    studies : Path or None
+        results/<world>/studies, if there are results.
+    """
+    found = _claimed(effect, studies)
+    if isinstance(found, EffectSet):
+        return found
+    low, high = _quantile(effect.prior, np.array([0.025, 0.975]))
+    return EffectSet("prior", float(low), float(high), found, effect.prior.source, effect.prior)
+
+
+def _claimed(effect: Effect, studies: Path | None) -> EffectSet | str:
+    """The claimed set, or why there is none."""
+    if effect.study is None:
+        return "No study of this project estimates it."
+    folder = (studies or Path()) / effect.study
+    if studies is None or not (folder / "comparison.json").is_file():
+        return f"The study {effect.study} was not run."
+    if not (folder / "identification.json").is_file():
+        return f"The study {effect.study} names no causal graph, so that nothing identifies the effect."
+    arms = read_json(folder / "identification.json")["arms"]
+    arm = next((arm for arm in arms if arm["treatment"] == effect.treatment), None)
+    comparison = read_json(folder / "comparison.json")
+    rows = [row for row in comparison["rows"] if row["estimator"] == comparison["headline"]]
+    row = next((row for row in rows if row["treatment"] == effect.treatment), None)
+    if arm is None or row is None:
+        return f"The study {effect.study} has no estimate of {effect.treatment}."
+    return _identified(effect.study, arm, row, _honest(folder / "checks" / "honest_did.json", row["stem"]))
+
+
+def _identified(
+    study: str, arm: Mapping[str, Any], row: Mapping[str, Any], honest: tuple[float | None, float | None] | None
+) -> EffectSet | str:
+    if not arm["identified_here"]:
+        return f"The study {study} does not identify it: {arm['reason']}"
+    if row["status"] != "ran" or row["scale"] != "log":
+        return f"The headline of the study {study} did not run, or not on the log scale."
+    low, high = honest or row["interval"]
+    kind: Literal["honest interval", "interval"] = "honest interval" if honest else "interval"
+    if low is None or high is None or low <= 0 <= high:
+        return f"The {kind} of the study {study} is unbounded or contains zero."
+    reason = f"The study {study} identifies it, and its {kind} leaves zero out."
+    return EffectSet(kind, float(low), float(high), reason, f"study {study}, {row['title']}")
+
+
+def _honest(path: Path, stem: str) -> tuple[float | None, float | None] | None:
+    check: Mapping[str, Any] = read_json(path) if path.is_file() else {}
+    for row in check.get("table") or ():
+        own = row.get("estimate") == stem and row.get("target") == "average"
+        if own and row.get("restriction") == "relative magnitudes" and row.get("bound") == 1:
+            return row["low"], row["high"]
+    return None
