@@ -66,8 +66,9 @@ rule report:
             for name in LISTED
         ],
         graphs=[f"--graph={name}" for name in GRAPHS],
+    threads: 4
     message:
         "Writing the report"
     shell:
         "{PYTHON} --cost {log.cost} report --results {RESULTS} {params.studies} {params.graphs:q}"
-        " --weighing &> {log.messages}"
+        " --weighing --workers {threads} &> {log.messages}"

@@ -186,9 +186,10 @@ def report(
         list[str] | None, typer.Option("--graph", help="A graph of results/<world>/graph; once for each.")
     ] = None,
     weighing: Annotated[bool, typer.Option("--weighing", help="Show results/<world>/versus too.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that draw the pages.")] = 1,
 ) -> None:
     """Write the pages from the results alone."""
     from balanza.verbs import report
 
-    report.run(results, studies or [], waiting or [], graphs or [], weighing=weighing)
+    report.run(results, studies or [], waiting or [], graphs or [], weighing=weighing, workers=workers)
     wrote(results / "index.html")

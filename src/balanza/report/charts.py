@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
+
+from balanza.provenance import text_digest
 
 if TYPE_CHECKING:
     import altair as alt
     import geopandas as gpd
 
 WIDTH, LABEL = 860, 420
+COUNTED = r"(?<=[\"#])(?:clip|gradient_)\d+(?=[\")])"
 MONTH = r"\d{4}-\d{2}"
 BLUE, ORANGE, GREY = "#20639b", "#c4561f", "#767676"
 GROUPS = {
@@ -35,11 +39,15 @@ GROUP_WORDS = {
 
 
 def svg(chart: Any) -> Markup:
-    """A chart as SVG, in the look of the report."""
+    """A chart as SVG, in the look of the report; the same for any charts drawn before it."""
     import vl_convert
 
     spec = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6").to_dict()
-    return Markup(vl_convert.vegalite_to_svg(spec))  # noqa: S704 - the renderer escapes every text
+    drawn = vl_convert.vegalite_to_svg(spec)
+    digest = text_digest([json.dumps(spec, sort_keys=True, default=str)])[:12]
+    counted = list(dict.fromkeys(re.findall(COUNTED, drawn)))  # the renderer counts these on from chart to chart
+    names = {name: f"n{digest}-{number}" for number, name in enumerate(counted)}
+    return Markup(re.sub(COUNTED, lambda found: names[found[0]], drawn))  # noqa: S704 - the renderer escapes every text
 
 
 def _features(outlines: gpd.GeoDataFrame, columns: list[str]) -> Any:

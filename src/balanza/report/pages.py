@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import multiprocessing
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,8 @@ from balanza.report import causes, charts, check_charts, claims, curve, outlook,
 from balanza.report.load import StudyResults, WorldResults
 
 
-def write(world: WorldResults, out: Path) -> None:
-    """Write index.html, graph.html, quality.html, weighing.html where there is one, and one page a study.
+def write(world: WorldResults, out: Path, workers: int = 1) -> None:
+    """Write the pages: index, graph, quality, weighing and outlook where there are any, and one a study.
 
     Parameters
     ----------
@@ -26,27 +29,62 @@ def write(world: WorldResults, out: Path) -> None:
         What the run found.
     out : Path
         results/<world>
+    workers : int
+        Processes that draw the pages. Each page is written whole or not at all, and is the same for any number.
     """
-    menu = [(found.study.name, found.study.title) for found in world.studies]
-    env = environment(world, menu + [(study.name, study.title) for study in world.waiting])
-    pages: dict[str, str] = {
-        "index": env.get_template("index.html.j2").render(page="index", **_home(world)),
-        "graph": env.get_template("graph.html.j2").render(page="graph", graphs=causes.of_world(world)),
-        "quality": env.get_template("quality.html.j2").render(page="quality", quality=world.quality),
+    names = [*_general(world), *_studies(world)]
+    if workers == 1:
+        for name in names:
+            _write_page(world, out, name)
+        return
+    fork = multiprocessing.get_context("fork")  # the results are handed on by fork, and need no copy
+    with ProcessPoolExecutor(workers, fork, _take, (world, out)) as pool:
+        list(pool.map(_write_taken, names))
+
+
+_TAKEN: list[tuple[WorldResults, Path]] = []
+
+
+def _take(world: WorldResults, out: Path) -> None:
+    _TAKEN.append((world, out))
+
+
+def _write_taken(name: str) -> None:
+    _write_page(*_TAKEN[0], name)
+
+
+def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
+    """The pages that are not of a study, and what fills each."""
+    made: dict[str, Callable[[], dict[str, Any]]] = {
+        "index": lambda: _home(world),
+        "graph": lambda: {"graphs": causes.of_world(world)},
+        "quality": lambda: {"quality": world.quality},
     }
     if world.weighing:
-        template = env.get_template("weighing.html.j2")
-        pages["weighing"] = template.render(page="weighing", **weighing.of_world(world.weighing))
+        made["weighing"] = partial(weighing.of_world, world.weighing)
     if world.outlook:
-        pages["outlook"] = env.get_template("outlook.html.j2").render(page="outlook", **outlook.of_world(world.outlook))
-    for found in world.studies:
-        pages[found.study.name] = env.get_template("study.html.j2").render(
-            page=found.study.name, own_rows=found.study.rows == "panel", **_study(world, found)
-        )
-    for study in world.waiting:
-        pages[study.name] = env.get_template("waiting.html.j2").render(page=study.name, study=study)
-    for name, text in pages.items():
-        write_text(out / f"{name}.html", text)
+        made["outlook"] = partial(outlook.of_world, world.outlook)
+    return made
+
+
+def _studies(world: WorldResults) -> dict[str, str]:
+    """The studies with their titles, in the order of the menu."""
+    titles = {found.study.name: found.study.title for found in world.studies}
+    return titles | {study.name: study.title for study in world.waiting}
+
+
+def _write_page(world: WorldResults, out: Path, name: str) -> None:
+    env = environment(world, list(_studies(world).items()))
+    ran = {found.study.name: found for found in world.studies}
+    idle = {study.name: study for study in world.waiting}
+    if name in ran:
+        own_rows = ran[name].study.rows == "panel"
+        text = env.get_template("study.html.j2").render(page=name, own_rows=own_rows, **_study(world, ran[name]))
+    elif name in idle:
+        text = env.get_template("waiting.html.j2").render(page=name, study=idle[name])
+    else:
+        text = env.get_template(f"{name}.html.j2").render(page=name, **_general(world)[name]())
+    write_text(out / f"{name}.html", text)
 
 
 def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:

@@ -48,10 +48,15 @@ class _World:
     """What the frame of a page needs to know of a world."""
 
     config: Mapping[str, Any]
+    weighing = outlook = True  # pages that every run has
 
     @property
     def synthetic(self) -> bool:
         return bool(self.config["world"] == "synthetic")
+
+    @property
+    def blind(self) -> bool:
+        return bool(self.config.get("blind"))
 
 
 def write(results: Path, scores: Path, study_files: Iterable[Path], out: Path) -> None:

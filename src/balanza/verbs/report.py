@@ -16,6 +16,7 @@ def run(
     graphs: Iterable[str] = (),
     *,
     weighing: bool = False,
+    workers: int = 1,
 ) -> None:
     """Write results/<world>/*.html.
 
@@ -29,5 +30,7 @@ def run(
         The graphs that were drawn: folders of results/<world>/graph.
     weighing : bool
         Whether themes, and arms where their study ran, were weighed in this run: results/<world>/versus.
+    workers : int
+        Processes that draw the pages.
     """
-    write(load_world(results, study_files, waiting, graphs, weighing=weighing), results)
+    write(load_world(results, study_files, waiting, graphs, weighing=weighing), results, workers)
