@@ -116,7 +116,7 @@ def run(
         "priors_digest": file_digest(priors),
         "outcomes_digest": file_digest(listed),
         "code_digest": code_digest("balanza.verbs.weigh"),
-        "beside": [row for name in (*BESIDE, "outcome_families") for row in outcomes.found_in(read, name)],
+        "beside": [row for name in BESIDE for row in outcomes.found_in(read, name)],
         "checks": {name: read[name].get("sentence") for name in ("arms_alone", "interaction") if name in read},
         "estimators": [_estimator(task, name, item) for name, item in found.items()],
     }
