@@ -70,3 +70,8 @@ def test_whether_estimators_agree(counts: tuple[int, int, int], said: str) -> No
     text = words.agreement({"n": n, "n_rise": rise, "n_fall": fall, "lowest": -4.0, "highest": 12.0})
     assert text.startswith(said) if said.startswith(("The", "Of")) else said in text
     assert (text == "") == (n == 1)
+
+
+def test_minus_signs_are_true_ones_but_in_code_dates_and_words() -> None:
+    text = words.code("from -4.5 to (-3) in 2019-07, two-way, by `--level -1`")
+    assert text == "from −4.5 to (−3) in 2019-07, two-way, by <code>--level -1</code>"

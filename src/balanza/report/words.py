@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from balanza.contract import Treatment
 
+NEGATIVE = r"(?<![\w.-])-(?=\d)"
 MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
 
@@ -35,11 +37,13 @@ def percent(value: float | None) -> str:
 
 
 def code(text: str | None) -> Markup:
-    """Text with what stands in backticks as code; everything in it is escaped."""
+    """Text with what stands in backticks as code, and true minus signs in the rest; everything in it is escaped."""
     parts = str(escape(text or "")).split("`")
     if len(parts) % 2 == 0:  # a backtick without its partner stays as it is
         parts[-2:] = ["`".join(parts[-2:])]
-    marked = [f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts)]
+    marked = [
+        f"<code>{part}</code>" if index % 2 else re.sub(NEGATIVE, MINUS, part) for index, part in enumerate(parts)
+    ]
     return Markup("".join(marked))  # noqa: S704 - escaped above
 
 
