@@ -38,7 +38,7 @@ sys.stdin.read()
 SLEEPER = """
 import os, time
 from pathlib import Path
-def run(results, *_):
+def run(*_, **__):
     Path("started").write_text(str(os.getpid()))
     time.sleep(60)
 """

@@ -15,6 +15,7 @@ from balanza.compare.costs import load
 from balanza.compare.themes import Themes, place
 from balanza.config import load_study
 from balanza.errors import ConfigError
+from balanza.preparation import columns_of
 from balanza.report import weighing
 from balanza.verbs import check, compare, describe, draw, estimate, grade, identify, prepare, report, target, weigh
 from balanza.verbs import place as place_verb
@@ -66,6 +67,7 @@ def world(folder: Path, effects: dict[str, float] = STRONG, *, opened: bool = Tr
     results, panel = folder / "results", folder / "results/panel"
     panel.mkdir(parents=True)
     states = table(effects)
+    states = states.reindex(columns=list(dict.fromkeys([*states, *columns_of(load_study(STUDY))])))  # not measured here
     states.to_parquet(panel / "state_month.parquet")
     municipal(states, opened=opened).to_parquet(panel / "municipality_month.parquet")
     own, answer = results / "studies/versus", results / "studies/versus/identification.json"

@@ -63,7 +63,7 @@ def test_editing_one_estimator_reruns_its_jobs_and_those_that_read_them(project:
     finally:
         path.write_text(text)
     estimates = {"estimate", "estimate_guard_and_prevention"}
-    readers = {"check", "compare", "grade", "curve", "curve_test", "weigh", "place", "report"}
+    readers = {"check", "compare", "grade", "curve", "curve_test", "weigh", "place", "scenario", "report"}
     assert set(planned) <= {"all"} | estimates | readers
     assert 0 < planned["curve"] < 8
     assert 0 < planned["estimate"] < 8
@@ -84,7 +84,7 @@ def test_the_target_full_draws_long_curves_and_nothing_less(project: Project) ->
     assert refused.returncode == 1
     assert "Also give --config targets=full" in refused.stdout + refused.stderr
     told = project.snakemake("-n", "-p", "full", config=("targets=full",)).stdout
-    assert told.count("--batches 8 --most 600 ") == 8 * 8
+    assert told.count("--batches 8 --most 600 ") == 9 * 8
 
 
 def test_editing_what_reads_the_graph_reruns_its_answers_and_those_that_read_them(project: Project) -> None:

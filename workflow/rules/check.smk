@@ -1,13 +1,5 @@
 # Needs: results/<world>/studies/<study>/{rows.parquet,estimates/*}.
 # Makes: results/<world>/studies/<study>/checks/<check>.json.
-def checks_of(wildcards):
-    """The checks of a study."""
-    return [
-        f"{RESULTS}/studies/{wildcards.study}/checks/{check}.json"
-        for check in chosen("checks", STUDIES[wildcards.study])
-    ]
-
-
 rule check:
     """Run one check on the estimates of one study."""
     input:

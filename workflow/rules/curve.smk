@@ -1,30 +1,12 @@
 # Needs: results/<world>/studies/<study>/rows.parquet, and of a study with a graph identification.json.
 # Makes: of each study with `variants` results/<world>/studies/<study>/{curve.json,curve.parquet}, from batches in curve/.
 from balanza.curve.expand import FEW, MANY
-from balanza.registry import registry
 
 CURVES = [name for name, study in STUDIES.items() if study.variants]
 FULL = RUN.targets == "full"
 CURVE_SIZE, BATCHES = (MANY, 8) if FULL else (FEW, 1)
 CURVE_DRAWS = max(19, RUN.draws // (2 if FULL else 10))
 CURVE_OPTIONS = f"--most {CURVE_SIZE} --seed {RUN.seed} --level {RUN.level}"
-
-
-def full_only():
-    """Refuse the target `full` where the configuration would have it draw small curves."""
-    if RUN.targets != "full":
-        raise WorkflowError(
-            "Also give --config targets=full, or set it in config.yaml."
-        )
-    return []
-
-
-def curve_code(wildcards):
-    """The code of the verb, and of the estimators that the curve of a study names."""
-    study = STUDIES[wildcards.study]
-    named = {study.headline, *study.variants.get("estimator", ())}
-    found = sorted(named & set(registry("estimators").entries))
-    return code("balanza.verbs.curve", *own_modules("estimators", *found))
 
 
 rule curve:

@@ -4,16 +4,6 @@ OUTLOOK = f"{RESULTS}/outlook"
 SCENARIOS = sorted(str(path) for path in Path("config/scenarios").glob("*.yaml"))
 
 
-def claimed_by():
-    """The studies of this run that a scenario takes effects from."""
-    try:
-        files = [load_scenario(Path(path)) for path in SCENARIOS]
-    except BalanzaError as error:
-        raise WorkflowError(str(error))
-    named = {item.effect.study for file in files for item in file.interventions}
-    return [STUDIES[name] for name in sorted(named & set(STUDIES))]
-
-
 rule outlook:
     """Forecast homicide by state and month, and score such forecasts at earlier months."""
     input:

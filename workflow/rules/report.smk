@@ -60,13 +60,13 @@ rule report:
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",
+    threads: 4
     params:
         studies=[
             f"--{'study' if name in STUDIES else 'waiting'}={STUDY_FOLDER}/{name}.yaml"
             for name in LISTED
         ],
         graphs=[f"--graph={name}" for name in GRAPHS],
-    threads: 4
     message:
         "Writing the report"
     shell:

@@ -1,0 +1,40 @@
+# Needs: common.smk. Makes: nothing; what single rules ask of the plan, in the order of the rules.
+from balanza.outlook.scenarios import load_scenario
+from balanza.registry import registry
+
+
+def checks_of(wildcards):
+    """The checks of a study."""
+    return [
+        f"{RESULTS}/studies/{wildcards.study}/checks/{check}.json"
+        for check in chosen("checks", STUDIES[wildcards.study])
+    ]
+
+
+def full_only():
+    """Refuse the target `full` where the configuration would have it draw small curves."""
+    if RUN.targets != "full":
+        raise WorkflowError(
+            "Also give --config targets=full, or set it in config.yaml."
+        )
+    return []
+
+
+def curve_code(wildcards):
+    """The code of the verb, and of the estimators that the curve of a study names."""
+    study = STUDIES[wildcards.study]
+    named = {study.headline, *study.variants.get("estimator", ())}
+    found = sorted(named & set(registry("estimators").entries))
+    return code("balanza.verbs.curve", *own_modules("estimators", *found))
+
+
+def claimed_by():
+    """The studies of this run that a scenario takes effects from."""
+    try:
+        files = [
+            load_scenario(path) for path in Path("config/scenarios").glob("*.yaml")
+        ]
+    except BalanzaError as error:
+        raise WorkflowError(str(error))
+    named = {item.effect.study for file in files for item in file.interventions}
+    return [STUDIES[name] for name in sorted(named & set(STUDIES))]
