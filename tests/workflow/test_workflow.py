@@ -164,7 +164,7 @@ def test_a_misspelling_stops_the_run_before_anything_runs(project: Project, sett
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (("title: ", "titel: "), "broken.yaml: unknown key 'titel'. Did you mean 'title'?"),
+        (("title: National", "titel: National"), "broken.yaml: unknown key 'titel'. Did you mean 'title'?"),
         (("headline: poisson", "headline: poison"), "broken.yaml, headline: 'poison' is not registered. Did you mean "),
         (("headline: poisson", "headline: etwfe"), "broken.yaml, headline: etwfe takes binary treatments, not dose."),
     ],

@@ -17,7 +17,6 @@ from balanza.config import (
     load_study_file,
 )
 from balanza.errors import BalanzaError
-from balanza.outlook.scenario_file import load as load_scenario
 from balanza.provenance import import_closure
 from balanza.registry import chosen, own_modules, require_known
 from balanza.results import file_names

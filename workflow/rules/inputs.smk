@@ -1,5 +1,5 @@
 # Needs: common.smk. Makes: nothing; what single rules ask of the plan, in the order of the rules.
-from balanza.outlook.scenarios import load_scenario
+from balanza.outlook.scenario_file import load as load_scenario
 from balanza.registry import registry
 
 
