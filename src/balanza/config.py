@@ -6,16 +6,16 @@ An unknown key is refused with the nearest legal one and the file that it stands
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from balanza.contract import NEGATIVE_CONTROL, DoseRule, Outcome, Study, Treatment
 from balanza.errors import ConfigError
 from balanza.provenance import file_digest
+from balanza.strict import STRICT, Strict, validated
+from balanza.strict import load as load_strict
 
 Flavour = Literal["null", "beneficial", "adverse", "displacement", "reporting"]
 Selection = Literal["none", "level", "dip"]
@@ -27,18 +27,11 @@ USER_FILES = {
     "spending_file": "spending",
 }
 """Keys that name a file of the user's own, and the reader of each."""
-PAGES = ("index", "graph", "quality", "weighing")
+PAGES = ("index", "graph", "quality", "weighing", "outlook", "validation", "validation_full")
 """Pages of the report that no study may be called after, since its page bears its name."""
 
 
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class RunConfig(_Strict):
+class RunConfig(Strict):
     """The keys of config/config.yaml."""
 
     world: Literal["synthetic", "mexico"] = "synthetic"
@@ -70,13 +63,13 @@ class RunConfig(_Strict):
         raise ValueError("give `all`, the name of a study, or a list of names")
 
 
-class _PanelFile(_Strict):
+class _PanelFile(Strict):
     file: str
     unit: str
     period: str
 
 
-class _Outcome(_Strict):
+class _Outcome(Strict):
     column: str
     family: Literal["gaussian", "poisson"] = "gaussian"
     exposure: str | None = None
@@ -91,7 +84,7 @@ class _Outcome(_Strict):
         return self
 
 
-class _Treatment(_Strict):
+class _Treatment(Strict):
     kind: Literal["binary", "reversible", "dose"]
     column: str | None = None
     first_treated: str | dict[str, Any] | None = None
@@ -112,13 +105,13 @@ class _Treatment(_Strict):
         return self
 
 
-class _OtherOutcome(_Strict):
+class _OtherOutcome(Strict):
     column: str
     exposure: str | None = None
     title: str = ""
 
 
-class _OtherTreatment(_Strict):
+class _OtherTreatment(Strict):
     column: str | None = None
     first_treated: str | dict[str, Any] | None = None
     dose: DoseRule | None = None
@@ -126,8 +119,10 @@ class _OtherTreatment(_Strict):
     title: str = ""
 
 
-class _Variants(_Strict):
+class _Variants(BaseModel):
     """The axes of the specification curve: each choice has a label, and says what it changes of the study."""
+
+    model_config = STRICT
 
     outcome: dict[str, _OtherOutcome] = {}
     treatment: dict[str, _OtherTreatment] = {}
@@ -139,8 +134,10 @@ class _Variants(_Strict):
     estimator: list[str] = []
 
 
-class StudyFile(_Strict):
+class StudyFile(BaseModel):
     """The keys of a study file."""
+
+    model_config = STRICT
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str
@@ -209,94 +206,6 @@ class StudyFile(_Strict):
         return self
 
 
-class _DoubledKey(yaml.YAMLError):
-    """One key twice in a mapping."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Data only, and refuses a doubled key, of which YAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: dict[Any, int] = {}
-        for key_node in (key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"):
-            key, line = self.construct_object(key_node, deep=True), key_node.start_mark.line + 1
-            if not isinstance(key, Hashable):
-                continue  # refused below
-            if key in seen:
-                raise _DoubledKey(f"the key {key!r} stands twice, in lines {seen[key]} and {line}")
-            seen[key] = line
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a mapping from a YAML file, as data only.
-
-    Raises
-    ------
-    ConfigError
-        If the file is missing, is not YAML, has a key twice, or holds something other than a mapping.
-    """
-    try:
-        content = _Loader(Path(path).read_text("utf-8")).get_single_data()
-    except _DoubledKey as error:
-        raise ConfigError(str(error), where=str(path), cure="Keep one of them") from None
-    except FileNotFoundError:
-        raise ConfigError("there is no such file", where=str(path), cure="Check the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"not readable as YAML in UTF-8: {reason}", where=str(path)) from None
-    if not isinstance(content, dict):
-        raise ConfigError("expected keys and values at the top level", where=str(path))
-    return content
-
-
-def _legal_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    """The keys that may stand where an unknown key was found."""
-    here: Any = model
-    for step in location[:-1]:
-        fields = getattr(here, "model_fields", {})
-        if step in fields:
-            here = next(iter(_models_in(fields[step].annotation)), None)
-    return sorted(getattr(here, "model_fields", {}))
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
-
-
-def _first_problem(error: ValidationError, model: type[BaseModel], where: str) -> ConfigError:
-    # A misspelt key is also a missing one: the spelling is what the user must mend.
-    problem = next((item for item in error.errors() if item["type"] == "extra_forbidden"), error.errors()[0])
-    location = tuple(problem["loc"])
-    key = ".".join(str(part) for part in location)
-    if problem["type"] == "extra_forbidden":
-        legal = _legal_keys(model, location)
-        near = difflib.get_close_matches(str(location[-1]), legal, n=1, cutoff=0)
-        return ConfigError(
-            f"unknown key {key!r}", where=where, cure=f"Did you mean {near[0]!r}? Legal keys: {', '.join(legal)}"
-        )
-    if problem["type"] == "missing":
-        return ConfigError(f"the key {key!r} is missing", where=where, cure="Add it")
-    message = problem["msg"].removeprefix("Value error, ")
-    return ConfigError(f"{key or 'file'}: {message}", where=where)
-
-
-def validated(model: type[_Model], values: dict[str, Any], where: str) -> _Model:
-    """Values as a model takes them.
-
-    Raises
-    ------
-    ConfigError
-        On an unknown key (with the nearest legal one), a missing key or an illegal value.
-    """
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise _first_problem(error, model, where) from None
-
-
 def load_config(values: dict[str, Any], where: str = "configuration") -> RunConfig:
     """Check the merged configuration of a run.
 
@@ -305,10 +214,7 @@ def load_config(values: dict[str, Any], where: str = "configuration") -> RunConf
     ConfigError
         On an unknown key (with the nearest legal one) or an illegal value.
     """
-    try:
-        return RunConfig.model_validate(values)
-    except ValidationError as error:
-        raise _first_problem(error, RunConfig, where) from None
+    return validated(RunConfig, values, where)
 
 
 def load_study_file(path: str | Path) -> StudyFile:
@@ -319,10 +225,7 @@ def load_study_file(path: str | Path) -> StudyFile:
     ConfigError
         On an unknown key (with the nearest legal one), a missing key, an illegal value, or a graph without a file.
     """
-    try:
-        file = StudyFile.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise _first_problem(error, StudyFile, str(path)) from None
+    file = load_strict(StudyFile, path)
     if file.graph is not None:
         graph_file(path, file.graph)
     return file

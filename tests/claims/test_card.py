@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from balanza.claims.card import Finding, card
-from balanza.claims.rules import load
+from balanza.claims.rules import Rules
 from balanza.errors import ConfigError
+from balanza.strict import load
 
 RULES = Path(__file__).resolve().parents[2] / "config/grades.yaml"
-SHIPPED = load(RULES)
+SHIPPED = load(Rules, RULES)
 JUDGED = [item.check for item in SHIPPED.claim.criteria if item.check and not item.column]
 
 
@@ -170,5 +171,5 @@ def test_rules_that_cannot_grade_are_refused(tmp_path: Path, change: tuple[str, 
     assert change[0] in text
     path.write_text(text.replace(*change, 1))
     with pytest.raises(ConfigError, match=message) as refusal:
-        load(path)
+        load(Rules, path)
     assert str(path) in str(refusal.value)

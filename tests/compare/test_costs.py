@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from balanza.compare.costs import Cost, Costs, Priors, load, price
+from balanza.compare.costs import Cost, Costs, Priors, price
 from balanza.errors import ConfigError
+from balanza.strict import load
 
 ROOT = Path(__file__).resolve().parents[2]
-SHIPPED = load(ROOT / "config/costs.yaml", Costs)
+SHIPPED = load(Costs, ROOT / "config/costs.yaml")
 
 
 def priced(arm: str, name: str) -> tuple[float, float | None]:
@@ -34,7 +35,7 @@ def test_a_peso_of_the_programme_costs_a_peso_or_what_education_added() -> None:
 
 
 def test_priors_are_those_of_the_note_on_them() -> None:
-    priors = load(ROOT / "config/priors.yaml", Priors)
+    priors = load(Priors, ROOT / "config/priors.yaml")
     assert {name: prior.deviation for name, prior in priors.priors.items()} == {"guard": 0.3, "prevention": 0.2}
 
 
@@ -54,7 +55,7 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, old: str, new: str, mess
     assert old in text
     (tmp_path / "costs.yaml").write_text(text.replace(old, new, 1))
     with pytest.raises(ConfigError, match=message):
-        load(tmp_path / "costs.yaml", Costs)
+        load(Costs, tmp_path / "costs.yaml")
 
 
 def test_either_units_or_money_was_bought() -> None:

@@ -11,12 +11,12 @@ import pytest
 from tests.compare import worlds
 from tests.report.test_causes import Page, surroundings
 
-from balanza.compare.costs import load
 from balanza.compare.themes import Themes, place
 from balanza.config import load_study
 from balanza.errors import ConfigError
 from balanza.preparation import columns_of
 from balanza.report import weighing
+from balanza.strict import load
 from balanza.verbs import check, compare, describe, draw, estimate, grade, identify, prepare, report, target, weigh
 from balanza.verbs import place as place_verb
 
@@ -195,7 +195,7 @@ def test_themes_take_their_status_from_claims() -> None:
     card = {"direction": "none", "criteria": [{"name": "identified", "answer": "failed"}], "grade": "weak null"}
     card |= {"title": "t", "headline": {"percent_change": [-5.0, -20.0, 12.0]}, "treatment": "guard"}
     claims = {"versus": {"cards": [card, {**card, "treatment": "prevention", "direction": "fall", "grade": "C"}]}}
-    rows = {row["theme"]: row for row in place(load(CONFIG["themes"], Themes), claims, None)}
+    rows = {row["theme"]: row for row in place(load(Themes, CONFIG["themes"]), claims, None)}
     assert rows["Prevention for youth"]["settled"] == "claimed"
     military = rows["Continuity of militarization"]
     assert military["settled"] == "estimated"

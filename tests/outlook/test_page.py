@@ -13,10 +13,10 @@ from shapely.geometry import box
 from tests.outlook.test_forecast_file import panel
 from tests.report.test_causes import Page, surroundings
 
-from balanza.config import read_yaml
 from balanza.errors import BalanzaError
 from balanza.outlook import forecast_file
 from balanza.report import outlook as pages
+from balanza.strict import read_yaml
 from balanza.verbs import outlook, report, scenario
 
 SCENARIOS = [Path("config/scenarios") / f"{name}.yaml" for name in ("status_quo", "guard_to_prevention", "tiers")]

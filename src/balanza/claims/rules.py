@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from balanza.config import read_yaml
-from balanza.errors import ConfigError
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from balanza.strict import Strict
 
 
-class Criterion(_Strict):
+class Criterion(Strict):
     """A question to which a check, the graph or the other estimators answer."""
 
     name: str
@@ -36,7 +30,7 @@ class Criterion(_Strict):
         return self
 
 
-class Grade(_Strict):
+class Grade(Strict):
     """A grade, and what it takes; what is left out is not asked."""
 
     grade: str
@@ -53,7 +47,7 @@ class Grade(_Strict):
         return not self.model_dump(exclude={"grade", "title"}, exclude_none=True)
 
 
-class Case(_Strict):
+class Case(Strict):
     """Criteria and grades of claims of one sort."""
 
     criteria: tuple[Criterion, ...]
@@ -73,26 +67,9 @@ class Case(_Strict):
         return self
 
 
-class Rules(_Strict):
+class Rules(Strict):
     """All rules. `matters` is the size of an effect, in per cent, that would matter."""
 
     matters: float = Field(gt=0)
     claim: Case
     no_claim: Case
-
-
-def load(path: Path) -> Rules:
-    """Read the rules.
-
-    Raises
-    ------
-    ConfigError
-        On an unknown key, a criterion without an answer, or grades that leave a claim without one.
-    """
-    try:
-        return Rules.model_validate(read_yaml(path))
-    except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{where}: {message}", where=str(path), cure="See the head of the file") from None

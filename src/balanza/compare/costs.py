@@ -6,25 +6,16 @@ because the total force and the deployed force differ by a quarter.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from balanza.config import read_yaml
-from balanza.errors import ConfigError
+from balanza.strict import STRICT, Strict
 
 Spread = Literal["people", "as_spent"]
+
+
 MILLION = 1_000_000
-
-
-class Strict(BaseModel):
-    """A part of a readable file: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-Model = TypeVar("Model", bound=Strict)
 
 
 class Prices(Strict):
@@ -50,8 +41,10 @@ class Money(Strict):
     year: int
 
 
-class Cost(Strict):
+class Cost(BaseModel):
     """What was paid for what: `units` of which those `counted` are the dose's, or pesos that the dose counts."""
+
+    model_config = STRICT
 
     title: str
     paid: tuple[Money, ...] = Field(min_length=1)
@@ -136,26 +129,6 @@ class Priced(Strict):
     source: str
     leaves_out: str
     certainty: str
-
-
-def load(path: Path, model: type[Model]) -> Model:
-    """Read costs, priors, outcomes or themes.
-
-    Raises
-    ------
-    ConfigError
-        On an unknown key, a missing year, or a cost without one denominator.
-    """
-    try:
-        return model.model_validate(read_yaml(path))
-    except ValidationError as error:
-        unknown = [problem for problem in error.errors() if problem["type"] == "extra_forbidden"]
-        problem = (unknown or error.errors())[0]
-        where = ".".join(str(part) for part in problem["loc"])
-        message = problem["msg"].removeprefix("Value error, ")
-        raise ConfigError(
-            f"{where}: {message}" if where else message, where=str(path), cure="See the head of the file"
-        ) from None
 
 
 def price(name: str, cost: Cost, prices: Prices) -> Priced:

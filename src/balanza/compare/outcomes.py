@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from balanza.checks import _twoway
-from balanza.compare.costs import Strict
 from balanza.contract import CheckSpec, Outcome, Study
 from balanza.errors import BalanzaError
 from balanza.estimators import _summary
 from balanza.preparation import prepare
+from balanza.strict import Strict
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from balanza.compare.costs import Strict
+from balanza.strict import Strict
 
 NOT_RUN = "not in this run"
 

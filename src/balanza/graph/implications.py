@@ -165,7 +165,7 @@ def load_stated(path: str | Path, graph: CausalGraph) -> tuple[Implication, ...]
     ConfigError
         If an entry has other keys, names no node of the graph, or is no d-separation of the graph.
     """
-    from balanza.config import read_yaml
+    from balanza.strict import read_yaml
 
     entries = read_yaml(path).get("implications")
     if not isinstance(entries, list):

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from balanza.config import read_yaml, validated
 from balanza.errors import ConfigError
-from balanza.outlook.settings import Month, Strict
+from balanza.outlook.settings import Month
+from balanza.strict import Strict
+from balanza.strict import load as load_strict
 
 Share = Annotated[float, Field(ge=-1, le=1)]
 
@@ -170,7 +171,7 @@ def load(path: Path) -> Scenario:
     ConfigError
         On an unknown key (with the nearest legal one), a missing key, an illegal value, or a name unlike the file's.
     """
-    found = validated(Scenario, read_yaml(path), str(path))
+    found = load_strict(Scenario, path)
     if found.name != path.stem:
         raise ConfigError(f"its name is {found.name!r}", where=str(path), cure=f"Call it {path.stem!r}, like its file")
     return found

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from balanza.config import read_yaml, validated
+from balanza.strict import Strict
+from balanza.strict import load as load_strict
 
 PATH = Path("config/outlook.yaml")
 
@@ -21,12 +22,6 @@ def _month(text: str) -> str:
 
 
 Month = Annotated[str, BeforeValidator(str), Field(pattern=r"^\d{4}-\d{2}$"), AfterValidator(_month)]
-
-
-class Strict(BaseModel):
-    """Unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Forecast(Strict):
@@ -99,4 +94,4 @@ def load(path: Path = PATH) -> Settings:
     ConfigError
         On an unknown key (with the nearest legal one), a missing key or an illegal value.
     """
-    return validated(Settings, read_yaml(path), str(path))
+    return load_strict(Settings, path)

@@ -8,8 +8,8 @@ from typing import Literal
 
 import pandas as pd
 
-from balanza.config import read_yaml
 from balanza.errors import PanelError
+from balanza.strict import read_yaml
 
 Type = Literal["text", "month", "count", "number", "geometry"]
 _KEYS = {"label", "unit", "type", "role", "source", "tables"}

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from balanza.claims.card import Finding, card
-from balanza.claims.rules import load
+from balanza.claims.rules import Rules
 from balanza.config import load_study
 from balanza.contract import Study
 from balanza.provenance import file_digest, read_json, write_json
 from balanza.registry import chosen, reason_against, registry
+from balanza.strict import load
 
 
 def run(
@@ -47,8 +48,9 @@ def run(
     arms = read_json(identification)["arms"] if identification else []
     found = read_json(comparison)
     headline = study.headline or next((row["estimator"] for row in found["rows"] if row["status"] == "ran"), None)
+    stated = load(Rules, rules)
     cards = [
-        card(_finding(study, treatment.name, headline, found["rows"], arms, read), load(rules))
+        card(_finding(study, treatment.name, headline, found["rows"], arms, read), stated)
         for treatment in study.treatments
     ]
     write_json(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from balanza.compare.costs import load
 from balanza.compare.themes import Themes, place
 from balanza.provenance import code_digest, file_digest, read_json, write_json
+from balanza.strict import load
 
 
 def run(themes: Path, claims: Iterable[Path], out: Path, weighed: Path | None = None) -> None:
@@ -30,6 +30,6 @@ def run(themes: Path, claims: Iterable[Path], out: Path, weighed: Path | None = 
         If the themes cannot be read.
     """
     known = {found["study"]: found for found in map(read_json, claims)}
-    rows = place(load(themes, Themes), known, read_json(weighed) if weighed else None)
+    rows = place(load(Themes, themes), known, read_json(weighed) if weighed else None)
     digests = {"themes_digest": file_digest(themes), "code_digest": code_digest("balanza.verbs.place")}
     write_json(out, {"themes": rows, **digests})

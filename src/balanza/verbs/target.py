@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from balanza.compare import targeting
-from balanza.compare.costs import Costs, load
+from balanza.compare.costs import Costs
 from balanza.config import load_study
 from balanza.preparation import read_panel
 from balanza.provenance import code_digest, file_digest, write_json, write_parquet
+from balanza.strict import load
 
 MUNICIPAL = [
     *("cvegeo", "state", "period", "population", "homicides", "marginalization", "guard_elements"),
@@ -36,7 +37,7 @@ def run(study_file: Path, rows: Path, panel: Path, costs: Path, out: Path) -> No
     own = read_panel(study_file, study, rows)
     begins = pd.to_datetime(str(own.period_labels[min(own.start.values())]))
     ends = pd.to_datetime(str(own.period_labels[-1]))
-    basis = {name: arm.basis for name, arm in load(costs, Costs).arms.items()}
+    basis = {name: arm.basis for name, arm in load(Costs, costs).arms.items()}
     scopes = [targeting.states(study, own, _deprivation(panel / f"{study.rows}.parquet", study.unit, begins), basis)]
     places = targeting.municipalities(
         pd.read_parquet(panel / "municipality_month.parquet", columns=MUNICIPAL), begins, ends

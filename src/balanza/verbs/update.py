@@ -13,9 +13,10 @@ import pandas as pd
 from balanza.acquire.catalogue import PATH, Source, by_reader, hosts, load, select
 from balanza.acquire.fetch import CACHE, cached, check_mirror, fetch, is_pinned, looks_like_page
 from balanza.acquire.update import VINTAGES, moved, renewed, replace_row
-from balanza.config import USER_FILES, RunConfig, load_config, read_yaml
+from balanza.config import USER_FILES, RunConfig, load_config
 from balanza.errors import ConfigError, SourceError
 from balanza.provenance import file_digest, replacing, write_text
+from balanza.strict import read_yaml
 from balanza.verbs.tidy import find_reader, read, write
 
 MOST_BYTES = 4 << 30

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from balanza.compare import outcomes, pesos
-from balanza.compare.costs import MILLION, Costs, Priced, Priors, load, price
+from balanza.compare.costs import MILLION, Costs, Priced, Priors, price
 from balanza.compare.pesos import Effects, Places
 from balanza.config import load_study
 from balanza.contract import Estimate, Panel, Study
@@ -22,6 +22,7 @@ from balanza.preparation import read_panel
 from balanza.provenance import code_digest, file_digest, read_json, write_json, write_parquet
 from balanza.registry import chosen, registry
 from balanza.results import file_names, read_estimate
+from balanza.strict import load
 
 BESIDE = ("randomization", "bootstrap")
 """Checks whose p-values stand beside that of Student's t."""
@@ -104,7 +105,7 @@ def run(
         If costs, priors or outcomes cannot be read, or do not fit the study.
     """
     study = load_study(study_file, level)
-    task = _task(study, read_panel(study_file, study, rows), load(costs, Costs), load(priors, Priors), costs)
+    task = _task(study, read_panel(study_file, study, rows), load(Costs, costs), load(Priors, priors), costs)
     known = read_json(truth).get(study.name, {}) if truth else {}
     found = {name: _effects(study, estimates, name, task.names) for name in chosen("estimators", study)}
     lead = found.get(study.headline or "")
@@ -120,7 +121,7 @@ def run(
         "checks": {name: read[name].get("sentence") for name in ("arms_alone", "interaction") if name in read},
         "estimators": [_estimator(task, name, item) for name, item in found.items()],
     }
-    own = load(listed, outcomes.Outcomes)
+    own = load(outcomes.Outcomes, listed)
     table = pd.read_parquet(panel / f"{study.rows}.parquet")
     result |= {
         "outcomes": outcomes.table(study, table, own),
