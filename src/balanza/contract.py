@@ -7,7 +7,7 @@ and returns an `Estimate`. Nothing here imports pandas at run time, so that a SP
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -125,6 +125,11 @@ class Study:
     def treatment(self) -> Treatment:
         """The only treatment, or the first of several."""
         return self.treatments[0]
+
+    @property
+    def alone(self) -> Study:
+        """The study's own choices, without families and variants: what estimators need, and no column more."""
+        return replace(self, families={}, variants={})
 
     def options_of(self, estimator: str) -> Mapping[str, Any]:
         """The options that the study file gives one estimator."""

@@ -249,7 +249,7 @@ def _window(study: Study, time: np.ndarray, monthly: bool) -> np.ndarray:
 
 def _complete(study: Study, table: pd.DataFrame) -> dict[str, np.ndarray]:
     """With `missing: drop`, the rows without a value, by column; otherwise nothing, and `_numbers` refuses them."""
-    study = replace(study, families={}, variants={})  # their gaps stay: each is looked at where it is measured
+    study = study.alone  # their gaps stay: each is looked at where it is measured
     if study.missing == "refuse":
         return {}
     cohorts = {t.first_treated for t in study.treatments if isinstance(t.first_treated, str)}

@@ -48,9 +48,9 @@ class Reassignments:
 
 def reassignments(panel: Panel, draws: int, seed: int) -> Reassignments:
     """Random orders of the clusters of the study's own panel, which serve all its variants."""
-    n = panel.n_clusters
-    drawn = np.random.default_rng(seed).permuted(np.tile(np.arange(n), (draws, 1)), axis=1)
-    return Reassignments(np.vstack([np.arange(n), drawn]), tuple(map(str, panel.cluster_labels)))
+    one = np.zeros(panel.n_clusters, np.int64)  # all clusters in one stratum
+    orders = permutation.reorder(one, draws, np.random.default_rng(seed))
+    return Reassignments(orders, tuple(map(str, panel.cluster_labels)))
 
 
 def refits(

@@ -57,10 +57,11 @@ def of_check(check: Mapping[str, Any]) -> list[Drawn]:
     ]
 
 
-def _zero() -> Any:
+def _line(axis: str, at: float = 0.0, **style: Any) -> Any:
+    """A straight line where an axis, `x` or `y`, has a value; of zero if none is given."""
     import altair as alt
 
-    return alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color="#444").encode(x="x:Q")
+    return alt.Chart(pd.DataFrame({axis: [at]})).mark_rule(color="#444", **style).encode(**{axis: f"{axis}:Q"})
 
 
 def _strip(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
@@ -70,7 +71,7 @@ def _strip(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=LABEL))
     base = alt.Chart(data).encode(y=y)
     layers = alt.layer(
-        _zero(),
+        _line("x"),
         base.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("low:Q", title="estimate"), x2="high:Q"),
         base.mark_point(filled=True, size=45, color=BLUE, opacity=1).encode(x="value:Q"),
     )
@@ -126,7 +127,7 @@ def _quantiles(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     y = alt.Y("refuter:N", title=None, sort=list(expected), axis=alt.Axis(labelLimit=LABEL))
     base = alt.Chart(rows).encode(y=y)
     layers = alt.layer(
-        _zero(),
+        _line("x"),
         base.mark_rule(strokeWidth=2, color=GREY).encode(x=alt.X("low:Q", title="estimate"), x2="high:Q"),
         base.mark_rule(strokeWidth=7, color=GREY).encode(x="q1:Q", x2="q3:Q"),
         base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x="expected:Q"),
@@ -225,11 +226,10 @@ def _bounds(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
         .mark_rule(strokeWidth=3, color=BLUE)
         .encode(x=x, y=alt.Y("low:Q", title="mean effect"), y2="high:Q")
     )
-    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color="#444").encode(y="y:Q")
     caption = (
         f"Intervals of {data['estimate'].iloc[0]} that hold whatever trends did, up to so many times as much as before."
     )
-    return Drawn(svg((zero + rules).properties(width=HALF, height=200)), caption)
+    return Drawn(svg((_line("y") + rules).properties(width=HALF, height=200)), caption)
 
 
 def _pretrend(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
@@ -241,7 +241,7 @@ def _pretrend(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     points = data[data["event_time"] < 0]
     base = alt.Chart(points).encode(x=x)
     layers = [
-        alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color="#444").encode(y="y:Q"),
+        _line("y"),
         base.mark_rule(strokeWidth=2, color=GREY).encode(y=alt.Y("low:Q", title="estimate"), y2="high:Q"),
         base.mark_point(filled=True, size=45, color=GREY, opacity=1).encode(y="value:Q"),
     ]
@@ -266,10 +266,8 @@ def _comparisons(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
         .mark_point(filled=True, size=60, opacity=0.9)
         .encode(x=alt.X("weight:Q", title="weight"), y=alt.Y("value:Q", title="estimate"), color=colour)
     )
-    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color="#444").encode(y="y:Q")
-    whole = pd.DataFrame({"y": [check["values"]["coefficient"]]})
-    line = alt.Chart(whole).mark_rule(color="#444", strokeDash=[4, 3]).encode(y="y:Q")
-    chart = (zero + line + points).properties(width=WIDTH - 200, height=240)
+    whole = _line("y", check["values"]["coefficient"], strokeDash=[4, 3])
+    chart = (_line("y") + whole + points).properties(width=WIDTH - 200, height=240)
     return Drawn(svg(chart), "Each comparison of two groups by its weight; dashed: their mean, the two-way estimate.")
 
 

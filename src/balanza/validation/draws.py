@@ -66,7 +66,7 @@ def drawn_study(study: Study) -> Study:
         name: {key: value for key, value in given.items() if not key.endswith("_column") or value in known}
         for name, given in study.options.items()
     }
-    bare = replace(study, moderators=(), families={}, variants={}, options=options)
+    bare = replace(study.alone, moderators=(), options=options)
     missing = [name for name in columns_of(bare) if name not in known]
     missing += ["covariates"] if study.covariates else []
     if missing or study.window is None:

@@ -89,7 +89,7 @@ def plasmode(study: Study, table: pd.DataFrame, flavour: str, draw: int, seed: i
             where=f"validation of study {study.name}",
             cure=f"There are placebo worlds of {', '.join(LAST)}",
         )
-    study = replace(study, families={}, variants={})  # scored is what the study's own choices say
+    study = study.alone  # scored is what the study's own choices say
     treatment, effect = study.treatment, EFFECTS[flavour]
     chance = np.random.default_rng(derive_seed(seed, "plasmode", study.name, str(draw)))
     before = _before(study, _sampled(study, table[columns_of(study)], chance))

@@ -86,7 +86,7 @@ def trial(study: Study, known: Known, names: Iterable[str], seed: int, clock: Cl
         A row for each estimator and treatment, in COLUMNS.
     """
     names = tuple(names)
-    study = replace(study, families={}, variants={})  # scored is what the study's own choices say
+    study = study.alone  # scored is what the study's own choices say
     world = {"kind": known.kind, "flavour": known.flavour, "selection": known.selection}
     try:
         panel = prepare(study, known.table, f"{known.kind} {known.draw} of study {study.name}")
