@@ -139,7 +139,7 @@ def _home(world: WorldResults) -> dict[str, Any]:
 
 def _card(found: StudyResults) -> dict[str, Any]:
     study = found.study
-    headline = _headline(found)
+    headline = found.claim["headline"]
     rows = [row for row in found.comparison["rows"] if row["estimator"] == headline]
     units = {treatment.name: words.unit_of(treatment) for treatment in study.treatments}
     grades = {card["treatment"]: card["grade"] for card in found.claim["cards"]}
@@ -159,12 +159,6 @@ def _card(found: StudyResults) -> dict[str, Any]:
     }
 
 
-def _headline(found: StudyResults) -> str | None:
-    """The headline estimator; where the study names none, the first that ran, and None where none did."""
-    ran = (row["estimator"] for row in found.comparison["rows"] if row["status"] == "ran")
-    return found.study.headline or next(ran, None)
-
-
 def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
     ran = [row for row in found.comparison["rows"] if row["status"] == "ran"]
     lead = next((row["estimator"] for row in ran if not _events(found, row).empty), None)
@@ -174,7 +168,7 @@ def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
         "card": _card(found),
         "claimed": found.claim,
         "claims": claims.of_study(found),
-        "headline": _headline(found),
+        "headline": found.claim["headline"],
         "ran": ran,
         "others": _others(found),
         "truth": found.comparison["truth"],
@@ -196,7 +190,7 @@ def _check(found: StudyResults, check: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **check,
         "charts": check_charts.of_check(check),
-        "consequence": words.consequence(check, found.study.outcome.family, _headline(found)),
+        "consequence": words.consequence(check, found.study.outcome.family, found.claim["headline"]),
     }
 
 

@@ -57,6 +57,7 @@ def run(
         out,
         {
             "study": study.name,
+            "headline": headline,
             "chosen_before_data": study.headline is not None,
             "outcome": study.outcome.column,
             "window": [str(end) for end in study.window] if study.window else None,
