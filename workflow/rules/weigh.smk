@@ -3,10 +3,11 @@
 # Makes: results/<world>/versus/{pesos.json,pesos.parquet,targeting.json,targeting.parquet,themes.json}.
 from types import SimpleNamespace
 
-from balanza.compare.costs import Costs, load as load_costs
+from balanza.compare.costs import Costs
+from balanza.strict import load as load_strict
 
 try:
-    WEIGHED = load_costs(Path("config/costs.yaml"), Costs).study
+    WEIGHED = load_strict(Costs, "config/costs.yaml").study
 except BalanzaError as error:
     raise WorkflowError(str(error))
 OF_WEIGHED = SimpleNamespace(study=WEIGHED)
