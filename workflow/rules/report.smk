@@ -50,6 +50,7 @@ rule report:
             for path in Path("src/balanza/report").rglob("*.j2")
             if path.name.endswith((".html.j2", ".css.j2"))
         ),
+        scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
     output:
         index=f"{RESULTS}/index.html",
         pages=[f"{RESULTS}/{name}.html" for name in LISTED],

@@ -101,6 +101,7 @@ rule validation_page:
             f"src/balanza/report/templates/{name}.j2"
             for name in ("base.html", "style.css", "validation.html")
         ],
+        scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
     output:
         f"{RESULTS}/validation{{whole,|_full}}.html",
     log:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, check_charts, claims, curve, outlook, weighing, words
+from balanza.report import causes, charts, check_charts, claims, curve, outlook, scripts, weighing, words
 from balanza.report.load import StudyResults, WorldResults
 
 
@@ -118,6 +118,9 @@ def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
         "world": world,
         "version": __version__,
         "menu": menu,
+        "policy": scripts.policy,
+        "inlined": scripts.inlined,
+        "data": scripts.data,
     }
     return made
 
