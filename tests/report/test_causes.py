@@ -114,7 +114,7 @@ def test_the_graph_page_shows_nodes_arrows_tests_and_searches(tmp_path: Path) ->
     assert "6 nodes and 6 arrows" in page.words
     assert "MONEY on CRIME identified Adjusting for WEALTH closes every back-door path" in page.words
     assert "LATENT Hidden before no: latent nothing" in page.words
-    assert "WEALTH and JOBS fails MONEY 0.012 0.025 1 230 32 by state" in page.words
+    assert "WEALTH and JOBS fails MONEY 0.012 0.025 1,230 32 by state" in page.words
     assert "Claims that could not be tested (1)" in page.words
     assert "column missing for JOBS" in page.words
     assert "WEALTH , CRIME → ∘→ drawn and found" in page.words

@@ -27,9 +27,9 @@ class World:
 
 
 def page(named: list, content: object = None) -> str:
-    env = environment(World(), [])
+    env = environment(World(), [], "index")
     env.loader = ChoiceLoader([DictLoader({"page": PAGE}), env.loader])
-    return env.get_template("page").render(page="", named=named, content=content)
+    return env.get_template("page").render(named=named, content=content)
 
 
 def policy(text: str) -> str:
