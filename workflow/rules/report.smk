@@ -1,5 +1,9 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,outlook,quality,weighing}.html and one page a study, and the same in es/.
+# Makes: results/<world>/{index,graph,outlook,quality,weighing}.html and one page a study, with their tables in
+#        tables/<page>, and the same in es/.
+
+
+PAGES = ["index", *LISTED, "graph", "quality", "weighing", "outlook"]
 
 
 rule report:
@@ -53,12 +57,8 @@ rule report:
         scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
         words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
-        [
-            f"{RESULTS}/{page}"
-            for page in page_files(
-                "index", *LISTED, "graph", "quality", "weighing", "outlook"
-            )
-        ],
+        pages=[f"{RESULTS}/{page}" for page in page_files(*PAGES)],
+        tables=[directory(f"{RESULTS}/{folder}") for folder in page_tables(*PAGES)],
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",

@@ -71,6 +71,11 @@ def page_files(*names: str) -> list[str]:
     return [f"{language.folder}{name}.html" for language in LANGUAGES for name in names]
 
 
+def page_tables(*names: str) -> list[str]:
+    """The folders of the pages' tables in every language, from the folder of the results."""
+    return [f"{language.folder}tables/{name}" for language in LANGUAGES for name in names]
+
+
 @lru_cache
 def _translations(code: str) -> NullTranslations:
     from babel.messages.mofile import write_mo

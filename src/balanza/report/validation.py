@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 
 from balanza.config import load_study_file
-from balanza.provenance import read_json, write_text
+from balanza.provenance import read_json
 from balanza.report import words
 from balanza.report.language import LANGUAGES, figures, speaking
-from balanza.report.pages import environment
+from balanza.report.pages import environment, publish
 
 KINDS = {
     "world": (
@@ -81,8 +81,8 @@ def write(results: Path, scores: Path, study_files: Iterable[Path], out: Path) -
     for language in LANGUAGES:
         with speaking(language):
             env = environment(_World(config), list(titles.items()), out.stem)
-            page = env.get_template("validation.html.j2").render(found=found, draws=draws, kinds=_kinds(found, titles))
-            write_text(out.parent / language.folder / out.name, page)
+            page, file = env.get_template("validation.html.j2"), out.parent / language.folder / out.name
+            publish(page, file, found=found, draws=draws, kinds=_kinds(found, titles))
 
 
 def _kinds(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -121,6 +121,7 @@ def _selections(rows: Sequence[Mapping[str, Any]], advised: Mapping[tuple[str, s
             "lesson": RECORDED if inside[0]["study"].endswith("_recorded") else LESSONS[name],
             "advice": advised.get((inside[0]["kind"], inside[0]["study"], name), "No estimator gave a number."),
             "rows": [_row(row) for row in inside if row["n"]],
+            "scores": [row for row in inside if row["n"]],
             "several": len({row["treatment"] for row in inside}) > 1,
         }
         for name, inside in _by(rows, "selection")

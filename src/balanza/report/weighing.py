@@ -75,6 +75,7 @@ def _pesos(result: Mapping[str, Any], lines: pd.DataFrame | None) -> dict[str, A
         "bayesian": _bayesian(result, lead),
         "flips": list(_flips(result, lead)),
         "buys": list(_buys(result)),
+        "costs": [{"arm": arm["treatment"], **cost} for arm in result["arms"] for cost in arm["costs"]],
         "cases": [_case(result, case) for case in result["cases"]],
         "choices": _choices(result),
         "chart": charts.equal_pesos(
