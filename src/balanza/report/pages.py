@@ -16,12 +16,13 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, check_charts, claims, curve, outlook, weighing, words
+from balanza.publish.brief import typeset
+from balanza.report import brief, causes, charts, check_charts, claims, curve, outlook, provenance, weighing, words
 from balanza.report.load import StudyResults, WorldResults
 
 
 def write(world: WorldResults, out: Path, workers: int = 1) -> None:
-    """Write the pages: index, graph, quality, weighing and outlook where there are any, and one a study.
+    """Write the pages: index, graph, quality, weighing, outlook, provenance where there are any, studies and the brief.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def write(world: WorldResults, out: Path, workers: int = 1) -> None:
     workers : int
         Processes that draw the pages. Each page is written whole or not at all, and is the same for any number.
     """
-    names = [*_general(world), *_studies(world)]
+    names = [*_general(world), *_studies(world), "brief"]
     if workers == 1:
         for name in names:
             _write_page(world, out, name)
@@ -64,6 +65,8 @@ def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
         made["weighing"] = partial(weighing.of_world, world.weighing)
     if world.outlook:
         made["outlook"] = partial(outlook.of_world, world.outlook)
+    if world.provenance:
+        made["provenance"] = partial(provenance.of_world, world)
     return made
 
 
@@ -74,6 +77,9 @@ def _studies(world: WorldResults) -> dict[str, str]:
 
 
 def _write_page(world: WorldResults, out: Path, name: str) -> None:
+    if name == "brief":
+        typeset(*brief.of_world(world), out / "brief.pdf")
+        return
     env = environment(world, list(_studies(world).items()))
     ran = {found.study.name: found for found in world.studies}
     idle = {study.name: study for study in world.waiting}

@@ -44,11 +44,11 @@ UNITS = {"homicides per 100,000 a year": "rate"}
 
 
 @dataclass(frozen=True)
-class _World:
+class Frame:
     """What the frame of a page needs to know of a world."""
 
     config: Mapping[str, Any]
-    weighing = outlook = True  # pages that every run has
+    weighing = outlook = provenance = True  # pages that every run has
 
     @property
     def synthetic(self) -> bool:
@@ -76,7 +76,7 @@ def write(results: Path, scores: Path, study_files: Iterable[Path], out: Path) -
     config = yaml.safe_load((results / "config.yaml").read_text("utf-8"))
     found = read_json(scores)
     titles = {file.name: file.title for file in map(load_study_file, study_files)}
-    page = environment(_World(config), list(titles.items())).get_template("validation.html.j2")
+    page = environment(Frame(config), list(titles.items())).get_template("validation.html.j2")
     write_text(
         out,
         page.render(
