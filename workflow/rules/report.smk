@@ -1,6 +1,6 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,outlook,provenance,quality,weighing}.html one page a study, brief.pdf; provenance.json,
-#        what the page of that name shows; costs.html, what each job took.
+# Makes: results/<world>/{index,graph,outlook,provenance,quality,weighing}.html and one page a study, and the same in
+#        es/; brief.pdf and brief.es.pdf; provenance.json, what the page of that name shows; costs.html, what each job took.
 
 
 rule trace:
@@ -103,15 +103,22 @@ rule report:
             for path in Path("src/balanza/report").rglob("*.*")
             if path.name.endswith((".html.j2", ".css.j2", ".typ"))
         ),
+        scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
+        words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
-        index=f"{RESULTS}/index.html",
-        pages=[f"{RESULTS}/{name}.html" for name in LISTED],
-        graph=f"{RESULTS}/graph.html",
-        quality=f"{RESULTS}/quality.html",
-        weighing=f"{RESULTS}/weighing.html",
-        outlook=f"{RESULTS}/outlook.html",
-        provenance=f"{RESULTS}/provenance.html",
-        brief=f"{RESULTS}/brief.pdf",
+        pages=[
+            f"{RESULTS}/{page}"
+            for page in page_files(
+                "index",
+                *LISTED,
+                "graph",
+                "quality",
+                "weighing",
+                "outlook",
+                "provenance",
+            )
+        ],
+        briefs=[f"{RESULTS}/{language.brief}" for language in LANGUAGES],
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",
@@ -141,8 +148,9 @@ rule costs:
             f"src/balanza/report/templates/{name}.j2"
             for name in ("base.html", "style.css", "costs.html")
         ],
+        words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
-        f"{RESULTS}/costs.html",
+        [f"{RESULTS}/{page}" for page in page_files("costs")],
     log:
         f"{RESULTS}/logs/costs.log",
     params:

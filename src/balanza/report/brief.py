@@ -9,11 +9,14 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from balanza.report import charts, claims, weighing, words
-from balanza.report.load import StudyResults, WorldResults
+from balanza.report import claims, weighing, words
+from balanza.report.language import N_, active, said
+from balanza.report.language import gettext as _
+from balanza.report.load import StudyResults, Weighing, WorldResults
+from balanza.report.provenance import citation
 
 CHART = "pesos.svg"
-QUESTION = "Does National Guard presence, or prevention spending, reduce homicide in Mexico's municipalities?"
+QUESTION = N_("Does National Guard presence, or prevention spending, reduce homicide in Mexico's municipalities?")
 TITLE, LINE, LIMITS, CLAIMS = 150, 480, 9, 14
 """Most letters of a title and of a sentence, most limits and claims: what is longer is whole in the report."""
 
@@ -34,27 +37,27 @@ def of_world(world: WorldResults) -> tuple[dict[str, Any], dict[str, str]]:
     pesos = world.weighing.pesos if world.weighing else None
     ran = pesos is not None and pesos["status"] == "ran"
     content = {
-        "language": "en",
-        "title": QUESTION,
+        "language": active().code,
+        "title": _(QUESTION),
         "name": "Balanza",
-        "lead": "What one run found, in two pages: it can be checked line by line in the report that it was made with.",
+        "lead": _("What one run found, in two pages; the report that it comes from shows every step."),
         "stamps": list(_stamps(world)),
         "cards": [_card(found, card) for found, card in chosen],
-        "none": "No study of this run has an estimate.",
+        "none": _("No study of this run has an estimate."),
         "bought": {
-            "title": "What the same pesos buy",
-            "sentences": [_short(line) for line in weighing.summary(world.weighing)] if world.weighing else [],
-            "none": "Nothing was weighed in this run.",
+            "title": _("What the same pesos buy"),
+            "sentences": [_short(said(line)) for line in weighing.summary(world.weighing)] if world.weighing else [],
+            "none": _("Nothing was weighed in this run."),
             "chart": CHART if ran else None,
             "caption": _caption(pesos) if ran and pesos else "",
         },
         "all": {
-            "title": "All claims of this run",
-            "head": ["Study", "Grade", "Change", "Interval", "Estimator"],
+            "title": _("All claims of this run"),
+            "head": [_("Study"), _("Grade"), _("Change"), _("Interval"), _("Estimator")],
             "rows": list(_claims(world)),
         },
-        "limits": {"title": "What cannot be said", "items": list(_limits(world, chosen))},
-        "check": {"title": "How to cite and check", **_check(world, chosen)},
+        "limits": {"title": _("What cannot be said"), "items": list(_limits(world, chosen))},
+        "check": {"title": _("How to cite and check"), **_check(world, chosen)},
     }
     return content, {CHART: _drawn(world.weighing)} if ran and world.weighing else {}
 
@@ -63,13 +66,18 @@ def _stamps(world: WorldResults) -> Iterable[dict[str, str]]:
     if world.blind:
         yield {
             "sort": "blind",
-            "text": "BLIND: the treatment was handed to other clusters or units at random. Nothing here is a finding.",
+            "text": _(
+                "BLIND: the treatment was handed to other clusters or units at random. Nothing here is a finding."
+            ),
         }
     if world.synthetic:
         yield {
             "sort": "synthetic",
-            "text": f"SYNTHETIC: an invented Mexico with known effects ({world.config['flavour']}; the Guard assigned"
-            f" by {world.config['selection']}). Nothing here is a finding about the real country.",
+            "text": _(
+                "SYNTHETIC: an invented Mexico with known effects (%(flavour)s; the Guard assigned by %(selection)s)."
+                " Nothing here is a finding about the real country."
+            )
+            % {key: said(world.config[key]) for key in ("flavour", "selection")},
         }
 
 
@@ -84,18 +92,23 @@ def _cards(world: WorldResults) -> Sequence[tuple[StudyResults, Mapping[str, Any
 def _card(found: StudyResults, card: Mapping[str, Any]) -> dict[str, Any]:
     study, row = found.study, card["headline"]
     treatment = next(item for item in study.treatments if item.name == card["treatment"])
-    several = len(study.treatments) > 1
     unit = words.unit_of(treatment)
     return {
-        "title": _short(f"{study.title}: {card['treatment']}" if several else study.title, TITLE),
-        "grade": card["grade"] or "–",
-        "verdict": card["title"],
+        "title": _short(_titled(found, card), TITLE),
+        "grade": said(card["grade"]) or "–",
+        "verdict": said(card["title"]),
         "finding": _short(words.finding(row, study.outcome.column, unit, study.level)),
         "truth": words.against_truth(row),
         "missed": row.get("covers_truth") is False,
         "lines": [_short(line) for line in [card["counts_words"], *card["lines"]] if line],
-        "source": _short(f"{row['title']}, {row['standard_error_type']}" if row["status"] == "ran" else "", LINE),
+        "source": _short(f"{said(row['title'])}, {said(row['standard_error_type'])}" if row["status"] == "ran" else ""),
     }
+
+
+def _titled(found: StudyResults, card: Mapping[str, Any]) -> str:
+    """A study, with the treatment where it has several."""
+    title = said(found.study.title)
+    return f"{title}: {said(card['treatment'])}" if len(found.study.treatments) > 1 else title
 
 
 def _claims(world: WorldResults) -> Iterable[list[str]]:
@@ -108,24 +121,21 @@ def _claims(world: WorldResults) -> Iterable[list[str]]:
             value, span = words.percent(change[0]), words.interval(change[1:], words.percent)
         else:
             value, span = words.number(row["value"]), words.interval(row["interval"])
-        title = found.study.title + (f": {card['treatment']}" if len(found.study.treatments) > 1 else "")
-        yield [_short(title, 90), card["grade"] or "–", value, span, f"`{row['estimator']}`"]
+        yield [_short(_titled(found, card), 90), said(card["grade"]) or "–", value, span, f"`{row['estimator']}`"]
     if len(cards) > CLAIMS:
-        yield [f"and {len(cards) - CLAIMS} more in the report", "", "", "", ""]
+        yield [_("and {n} more in the report").format(n=len(cards) - CLAIMS), "", "", "", ""]
 
 
 def _caption(pesos: Mapping[str, Any]) -> str:
-    level = f"{100 * pesos['level']:g} %"
-    return (
-        f"{str(pesos['outcome']).capitalize()} avoided a year by growing sums, for each cost of an arm;"
-        f" shaded: {level} interval; dashed: beyond the doses that were seen."
-    )
+    return _(
+        "What growing sums avoid a year ({outcome}), for each cost of an arm. Shaded: {level} % interval. Dashed:"
+        " beyond the doses that were seen."
+    ).format(outcome=said(pesos["outcome"]), level=words.number(100 * pesos["level"]))
 
 
-def _drawn(found: Any) -> str:
-    pesos = found.pesos
-    x_title, y_title = f"million pesos of {pesos['base_year']} a year", f"{pesos['outcome']} avoided a year"
-    return str(charts.equal_pesos(found.lines, x_title, y_title))
+def _drawn(found: Weighing) -> str:
+    assert found.pesos is not None and found.lines is not None  # noqa: S101 - asked only where they were weighed
+    return str(weighing.chart(found.pesos, found.lines))
 
 
 def _limits(world: WorldResults, chosen: Sequence[tuple[StudyResults, Mapping[str, Any]]]) -> Iterable[str]:
@@ -134,32 +144,30 @@ def _limits(world: WorldResults, chosen: Sequence[tuple[StudyResults, Mapping[st
     alike = [found for found in world.studies if shown & {treatment.column for treatment in found.study.treatments}]
     stated = [line for found in [*(found for found, _ in chosen), *alike] for line in found.study.limits]
     general = [
-        "No effect of the Guard on the country as a whole: it came to all states in the same month.",
-        "No ranking of states: each is one observation.",
-        "No cost for each life saved where the interval of the effect contains zero.",
+        _(
+            "No effect of the Guard on the country as a whole: it came to all states in the same month, so there is no"
+            " country without it."
+        ),
+        _("No ranking of states by how well the Guard does: each state is one observation."),
+        _("No municipal dose of the Guard: no such series is public, and what a user supplies is the user's."),
+        _("No cost for each life saved where the interval of the effect contains zero."),
     ]
     found = list(dict.fromkeys([*general, *stated]))
-    yield from (_short(line, 260) for line in found[:LIMITS])
+    yield from (_short(said(line), 260) for line in found[:LIMITS])
     if len(found) > LIMITS:
-        yield f"And {len(found) - LIMITS} more, on the studies' pages."
+        yield _("And {n} more, on the studies' pages.").format(n=len(found) - LIMITS)
 
 
 def _check(world: WorldResults, chosen: Sequence[tuple[StudyResults, Mapping[str, Any]]]) -> dict[str, Any]:
     """How to cite, and the digests by which two people know that they have the same numbers."""
-    cited = world.provenance["software"]["citation"] if world.provenance else None
-    folder = f"results/{world.provenance['results']}" if world.provenance else "the folder of the results"
+    found = world.provenance
     return {
-        "cite": (
-            f"{'; '.join(cited['authors'])} ({cited['released'][:4]}). {cited['title']}, version {cited['version']}."
-            f" World: {world.provenance['results'] if world.provenance else ''}."
-            if cited
-            else ""
-        ),
-        "again": (
-            f"The report, with every estimator, check and source, is index.html in {folder}; provenance.html there"
-            f" names the command that makes any one number again. Seed {world.config['seed']}."
-        ),
-        "head": ["Number", "Estimator", "Code sha256", "Rows sha256"],
+        "cite": citation(found) if found else "",
+        "again": _(
+            "The report, with every estimator, check and source, is the page index.html of {folder}; its page"
+            " provenance.html names the command that makes any one number again. Seed {seed}."
+        ).format(folder=f"results/{found['results']}" if found else "results", seed=world.config["seed"]),
+        "head": [_("Number"), _("Estimator"), _("Code (sha256)"), _("Rows (sha256)")],
         "rows": list(_digests(world, chosen)),
     }
 

@@ -12,9 +12,11 @@ import yaml
 from balanza.config import load_study_file
 from balanza.errors import ConfigError
 from balanza.provenance import write_text
+from balanza.report.language import LANGUAGES, N_, speaking
 from balanza.report.pages import environment
 from balanza.report.validation import Frame
 
+ALL = N_("all jobs")
 COSTS = ("wall_seconds", "cpu_seconds", "peak_mib")
 
 
@@ -48,9 +50,9 @@ def _read(path: Path, job: str) -> dict[str, Any]:
 
 def summed(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The same by the first part of the jobs' names, and over all: count, sums of seconds, highest peak."""
-    groups: dict[str, list[Mapping[str, Any]]] = {"all jobs": []}
+    groups: dict[str, list[Mapping[str, Any]]] = {ALL: []}
     for row in rows:
-        groups["all jobs"].append(row)
+        groups[ALL].append(row)
         groups.setdefault(row["job"].partition("/")[0], []).append(row)
     return [
         {
@@ -65,7 +67,7 @@ def summed(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def write(results: Path, study_files: Sequence[Path]) -> None:
-    """Write results/<world>/costs.html.
+    """Write results/<world>/costs.html, in every language.
 
     Parameters
     ----------
@@ -77,5 +79,7 @@ def write(results: Path, study_files: Sequence[Path]) -> None:
     config = yaml.safe_load((results / "config.yaml").read_text("utf-8"))
     menu = [(file.name, file.title) for file in map(load_study_file, study_files)]
     rows = read(results / "benchmarks")
-    page = environment(Frame(config), menu).get_template("costs.html.j2")
-    write_text(results / "costs.html", page.render(page="costs", rows=rows, groups=summed(rows)))
+    for spoken in LANGUAGES:
+        with speaking(spoken):
+            page = environment(Frame(config), menu, "costs").get_template("costs.html.j2")
+            write_text(results / spoken.folder / "costs.html", page.render(rows=rows, groups=summed(rows)))

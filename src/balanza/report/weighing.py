@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from balanza.report import charts, words
 from balanza.report.load import Weighing
@@ -77,13 +78,18 @@ def _pesos(result: Mapping[str, Any], lines: pd.DataFrame | None) -> dict[str, A
         "buys": list(_buys(result)),
         "cases": [_case(result, case) for case in result["cases"]],
         "choices": _choices(result),
-        "chart": charts.equal_pesos(
-            lines, f"million pesos of {result['base_year']} a year", f"{result['outcome']} avoided a year"
-        ),
+        "chart": chart(result, lines),
         "beyond": bool(lines["beyond"].any()),
         "alone": {name: sentence for name, sentence in result["checks"].items() if sentence},
         "truth": _truth(result, lead),
     }
+
+
+def chart(result: Mapping[str, Any], lines: pd.DataFrame) -> Markup:
+    """What growing sums buy on each arm."""
+    return charts.equal_pesos(
+        lines, f"million pesos of {result['base_year']} a year", f"{result['outcome']} avoided a year"
+    )
 
 
 def _span(triple: Iterable[float], level: float) -> str:
