@@ -136,10 +136,44 @@ rule report:
         " --weighing --workers {threads} &> {log.messages}"
 
 
+rule typeset:
+    """Write the tables of all studies as LaTeX, for papers."""
+    input:
+        studies=[
+            f"{RESULTS}/studies/{name}/{file}.json"
+            for name in STUDIES
+            for file in ("design", "comparison")
+        ],
+        checks=[
+            f"{RESULTS}/studies/{name}/checks/{check}.json"
+            for name, study in STUDIES.items()
+            for check in chosen("checks", study)
+        ],
+        files=[f"{STUDY_FOLDER}/{name}.yaml" for name in STUDIES],
+        config=f"{RESULTS}/config.yaml",
+        code=code("balanza.verbs.typeset"),
+    output:
+        [
+            f"{RESULTS}/tables/{name}.{table}.tex"
+            for name in STUDIES
+            for table in ("estimates", "checks")
+        ],
+    log:
+        messages=f"{RESULTS}/logs/typeset.log",
+        cost=f"{RESULTS}/benchmarks/typeset.tsv",
+    params:
+        studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in STUDIES],
+    message:
+        "Writing tables for papers"
+    shell:
+        "{PYTHON} --cost {log.cost} typeset --results {RESULTS} {params.studies:q} &> {log.messages}"
+
+
 rule costs:
     """Write the page of what each job took: it differs between two equal runs, and stands apart."""
     input:
         report=rules.report.output,
+        tables=rules.typeset.output,
         validation=VALIDATION_PAGES,
         config=f"{RESULTS}/config.yaml",
         files=[f"{STUDY_FOLDER}/{name}.yaml" for name in LISTED],

@@ -192,6 +192,25 @@ def trace(
 
 
 @app.command()
+def typeset(
+    results: Results,
+    studies: Annotated[list[Path] | None, typer.Option("--study", help="A study that ran; once for each.")] = None,
+) -> None:
+    """Write the tables of studies as LaTeX."""
+    from balanza.verbs import typeset
+
+    wrote(*typeset.run(results, studies or []))
+
+
+@app.command()
+def archive(results: Results, out: Out = Path("dist")) -> None:
+    """Write the replication archive of a run: code, configuration, results, codebook, README."""
+    from balanza.verbs import archive
+
+    wrote(archive.run(results, out))
+
+
+@app.command()
 def costs(
     results: Results,
     studies: Annotated[list[Path] | None, typer.Option("--study", help="A study of the menu; once for each.")] = None,
