@@ -16,7 +16,21 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, check_charts, claims, curve, language, outlook, scripts, weighing, words
+from balanza.publish.brief import typeset
+from balanza.report import (
+    brief,
+    causes,
+    charts,
+    check_charts,
+    claims,
+    curve,
+    language,
+    outlook,
+    provenance,
+    scripts,
+    weighing,
+    words,
+)
 from balanza.report.language import LANGUAGES, said, speaking
 from balanza.report.language import gettext as _
 from balanza.report.load import StudyResults, WorldResults
@@ -24,7 +38,7 @@ from balanza.report.tables import Tables
 
 
 def write(world: WorldResults, out: Path, workers: int = 1) -> None:
-    """Write the pages in every language: the general ones, those that have results, and one a study.
+    """Write the pages in every language: the general ones, those that have results, one a study, and the brief.
 
     Parameters
     ----------
@@ -35,7 +49,7 @@ def write(world: WorldResults, out: Path, workers: int = 1) -> None:
     workers : int
         Processes that draw the pages. Each page is written whole or not at all, and is the same for any number.
     """
-    names = [*_general(world), *_studies(world)]
+    names = [*_general(world), *_studies(world), "brief"]
     if workers == 1:
         for name in names:
             _write_page(world, out, name)
@@ -67,6 +81,8 @@ def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
         made["weighing"] = partial(weighing.of_world, world.weighing)
     if world.outlook:
         made["outlook"] = partial(outlook.of_world, world.outlook)
+    if world.provenance:
+        made["provenance"] = partial(provenance.of_world, world)
     return made
 
 
@@ -79,6 +95,9 @@ def _studies(world: WorldResults) -> dict[str, str]:
 def _write_page(world: WorldResults, out: Path, name: str) -> None:
     for spoken in LANGUAGES:
         with speaking(spoken):
+            if name == "brief":
+                typeset(*brief.of_world(world), out / spoken.brief)
+                continue
             template, content = _page(world, name)
             env = environment(world, list(_studies(world).items()), name)
             publish(env.get_template(f"{template}.html.j2"), out / f"{spoken.folder}{name}.html", **content)

@@ -51,11 +51,11 @@ UNITS = {"homicides per 100,000 a year": N_("rate"), "log points": N_("log point
 
 
 @dataclass(frozen=True)
-class _World:
+class Frame:
     """What the frame of a page needs to know of a world."""
 
     config: Mapping[str, Any]
-    weighing = outlook = True  # pages that every run has
+    weighing = outlook = provenance = True  # pages that every run has
 
     @property
     def synthetic(self) -> bool:
@@ -86,7 +86,7 @@ def write(results: Path, scores: Path, study_files: Iterable[Path], out: Path) -
     draws = max((row["n"] for row in found["rows"]), default=0)
     for language in LANGUAGES:
         with speaking(language):
-            env = environment(_World(config), list(titles.items()), out.stem)
+            env = environment(Frame(config), list(titles.items()), out.stem)
             page, file = env.get_template("validation.html.j2"), out.parent / language.folder / out.name
             publish(page, file, found=found, draws=draws, kinds=_kinds(found, titles))
 
