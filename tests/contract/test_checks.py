@@ -41,7 +41,13 @@ PAIR = np.arange(UNITS) // 2
 
 
 def build(
-    kind: str, family: str, *, shuffle: bool = False, several: bool = False, paired: bool = False
+    kind: str,
+    family: str,
+    *,
+    shuffle: bool = False,
+    several: bool = False,
+    paired: bool = False,
+    moderated: bool = False,
 ) -> tuple[Study, Panel]:
     """A yearly panel from 2012 with places, another outcome, and other measures of the outcome and the treatment."""
     rng = np.random.default_rng(5)
@@ -79,6 +85,7 @@ def build(
         "families": families,
         "variants": variants,
         "options": {"spillover": PLACES},
+        "moderators": ("latitude",) if moderated else (),
     }
     return make_study(items, family, **changes), panel
 
@@ -90,7 +97,8 @@ def estimates() -> dict[str, Estimate]:
 
 def build_for(entry: Entry, kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Panel]:
     spec = entry.spec
-    return build(kind, family, shuffle=shuffle, several=spec.needs_several, paired=spec.name in PAIRED)
+    own = {"several": spec.needs_several, "paired": spec.name in PAIRED, "moderated": spec.name == "moderators"}
+    return build(kind, family, shuffle=shuffle, **own)
 
 
 def run(entry: Entry, study: Study, panel: Panel, seed: int = 0) -> CheckResult:

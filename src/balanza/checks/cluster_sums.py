@@ -34,8 +34,12 @@ SPEC = CheckSpec(
 With units $i$ in clusters $c$, exposure $P_{it}$ and a treatment $D_{ct}$ of the cluster, the two-way Poisson fits of
 
 ```math
-\mathrm{E}[Y_{it}] = P_{it} \exp(\alpha_i + \delta_t + D_{ct}'\beta), \quad
-\mathrm{E}\left[\sum_{i \in c} Y_{it}\right] = \left(\sum_{i \in c} P_{it}\right) \exp(\alpha_c + \delta_t + D_{ct}'\beta)
+\mathrm{E}[Y_{it}] = P_{it} \exp(\alpha_i + \delta_t + D_{ct}'\beta),
+```
+
+```math
+\mathrm{E}\left[\sum_{i \in c} Y_{it}\right] = \left(\sum_{i \in c} P_{it}\right)
+\exp(\alpha_c + \delta_t + D_{ct}'\beta)
 ```
 
 give the same $\hat\beta$ if $P_{it} / \sum_{j \in c} P_{jt}$ does not change in time and no row is missing. The
