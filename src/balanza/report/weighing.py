@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from balanza.report import charts, words
+from balanza.report import charts, next_door, words
 from balanza.report.load import Weighing
 
 SPREADS = {"people": "evenly", "as_spent": "as now"}
@@ -15,6 +15,7 @@ STATUSES = {
     "claimed": "an effect is claimed",
     "no claim": "no effect is claimed",
     "no estimate": "no estimate came",
+    "estimated": "estimated, and judged by nothing else",
     "measured": "measured",
     "not measured": "not measured",
     "not in this run": "not in this run",
@@ -72,6 +73,7 @@ def _pesos(result: Mapping[str, Any], lines: pd.DataFrame | None) -> dict[str, A
         "ran": True,
         "sentences": [*_bought(result, lead), _verdict(result, lead)],
         "frequentist": _frequentist(result, lead),
+        "randomized": _randomized(result, lead),
         "bayesian": _bayesian(result, lead),
         "flips": list(_flips(result, lead)),
         "buys": list(_buys(result)),
@@ -83,6 +85,7 @@ def _pesos(result: Mapping[str, Any], lines: pd.DataFrame | None) -> dict[str, A
         "beyond": bool(lines["beyond"].any()),
         "alone": {name: sentence for name, sentence in result["checks"].items() if sentence},
         "truth": _truth(result, lead),
+        "displacement": list(next_door.sentences(result, lead)),
     }
 
 
@@ -148,6 +151,20 @@ def _frequentist(result: Mapping[str, Any], case: Mapping[str, Any]) -> str:
         f"One-sided p of the hypothesis that {second} buys no more than {first}: {words.p_value(_p(case))}"
         f" (Student's t with {arms['n_clusters'] - 1} degrees of freedom, from {arms['n_clusters']} clusters; the two"
         f" effects correlate by {words.number(arms['correlation'], 2)})."
+    )
+
+
+def _randomized(result: Mapping[str, Any], case: Mapping[str, Any]) -> str:
+    """What handing both arms' doses round would say, which no one did."""
+    first, second = result["names"]
+    found, clusters = case["randomization"], result["arms"][0]["n_clusters"]
+    if found["reason"]:
+        return f"Both arms cannot be handed to other clusters together: {found['reason']}"
+    strata = f" within {found['strata']} strata of {result['outcome']} {found['when']}" if found["strata"] > 1 else ""
+    return (
+        f"Had {first} and {second} bought the same, and had the doses of both been handed to the {clusters} clusters"
+        f" together and at random{strata} (which they were not), the difference would have favoured {second} as much or"
+        f" more with one-sided p {words.p_value(found['p_one_sided'])} ({found['draws']} draws)."
     )
 
 
