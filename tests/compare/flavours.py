@@ -24,14 +24,14 @@ from balanza.provenance import derive_seed
 from balanza.validation import draws
 from balanza.verbs.weigh import places_of
 
-SIZE = 0.1
+SIZE, NEXT_DOOR_SIZE = 0.1, 0.25  # municipalities have neighbours at a usual distance in the larger worlds only
 NAMES = ("guard", "prevention")
 PRICES = np.array([268_460 * 100 / 100_000, 1000.0])  # pesos of a stated unit for one person, at the low costs
 
 
-def settings(flavour: Flavour, selection: Selection, draw: int) -> Settings:
+def settings(flavour: Flavour, selection: Selection, draw: int, size: float) -> Settings:
     """The world of a draw, as the verb `validate` numbers them."""
-    return Settings(flavour, selection, derive_seed(20190701, "validation", str(draw)), SIZE)
+    return Settings(flavour, selection, derive_seed(20190701, "validation", str(draw)), size)
 
 
 def weighed(
@@ -43,7 +43,7 @@ def weighed(
     for number in numbers:
         for selection in selections:
             for flavour in flavours:
-                drawn = draws.draw(bare, settings(flavour, selection, number))
+                drawn = draws.draw(bare, settings(flavour, selection, number, SIZE))
                 panel = prepare(bare, drawn.table, "a drawn world")
                 found = poisson.estimate(bare, panel, np.random.default_rng(0))
                 assert not isinstance(found, Estimate)
@@ -71,7 +71,7 @@ def displaced(flavours: Iterable[Flavour], numbers: Iterable[int]) -> Iterator[d
     bare = replace(study, event_bins=84)
     for number in numbers:
         for flavour in flavours:
-            drawn = draws.draw(bare, settings(flavour, "none", number))
+            drawn = draws.draw(bare, settings(flavour, "none", number, NEXT_DOOR_SIZE))
             found = spillover.estimate(bare, prepare(bare, drawn.table, "a drawn world"), np.random.default_rng(0))
             assert found.rows is not None
             rows = found.rows[found.rows["kind"] == "group"].set_index("group")
@@ -82,7 +82,7 @@ def displaced(flavours: Iterable[Flavour], numbers: Iterable[int]) -> Iterator[d
 
 
 def main() -> None:
-    table = pd.DataFrame(weighed(("null", "beneficial", "adverse"), ("none", "level"), range(100)))
+    table = pd.DataFrame(weighed(("null", "beneficial"), ("none",), range(100)))
     found = table.groupby(["selection", "flavour"])[["covers", *NAMES]].mean()
     print(found.join(np.sqrt(found * (1 - found) / 100), rsuffix=" error"))
     table["off"] = table["off"].astype(float)

@@ -85,5 +85,6 @@ def test_displacement_shows_in_the_total() -> None:
     parts = table[["own", "near", "total"]].astype(float)
     change = parts.xs("displacement", level="flavour") - parts.xs("beneficial", level="flavour")
     error = change.std(ddof=1) / np.sqrt(len(change))
+    print(pd.DataFrame({"change": change.mean(), "error": error}))
     assert (change[["near", "total"]].mean() > 3 * error[["near", "total"]]).all()
     assert abs(change["own"].mean()) < 3 * error["own"]

@@ -15,6 +15,7 @@ from balanza.outlook.doses import Country, felt, plan, progress, response
 from balanza.outlook.effects import EffectSet, correlations, resolve
 from balanza.outlook.scenario_file import Course, Effect, Scenario, load
 from balanza.outlook.scenarios import World, _shares, displaced, lay, typical_path, weights
+from balanza.provenance import write_parquet
 
 SETTINGS = settings.load(Path("config/outlook.yaml"))
 NORMAL = {"sd": 0.3, "source": "a prior"}
@@ -241,9 +242,9 @@ def joint(folder: Path, *, labels: Any = ("guard:headline", "prevention:headline
     arms = [{"treatment": name, "identified_here": True, "reason": ""} for name in ("guard", "prevention")]
     (own / "identification.json").write_text(json.dumps({"arms": arms}))
     (own / "estimates").mkdir()
-    matrix = pd.DataFrame([[0.01, -0.012], [-0.012, 0.04]], index=list(labels), columns=list(labels))
+    matrix = pd.DataFrame([[0.01, -0.012], [-0.012, 0.04]], columns=list(labels))
     for name in ("guard", "prevention"):
-        matrix.to_parquet(own / "estimates" / f"poisson.{name}.covariance.parquet")
+        write_parquet(own / "estimates" / f"poisson.{name}.covariance.parquet", matrix)
     effects = {name: {"study": "versus", "treatment": name, "normal": NORMAL} for name in ("guard", "prevention")}
     return {name: resolve(Effect.model_validate(keys), folder) for name, keys in effects.items()}
 

@@ -179,5 +179,6 @@ def _correlation(one: Origin, other: Origin) -> float:
             where=str(one.covariance),
             cure=f"Take the effects of one scenario from studies whose headline estimates both, not from {one.study}",
         )
-    values = matrix.loc[labels, labels].to_numpy(float)
+    places = matrix.columns.get_indexer(pd.Index(labels))  # rows stand in the order of columns, and bear no names
+    values = matrix.to_numpy(float)[np.ix_(places, places)]
     return float(values[0, 1] / np.sqrt(values[0, 0] * values[1, 1]))
