@@ -73,7 +73,8 @@ def _left(found: Mapping[str, Any], first: str, avoided: float) -> str:
         return _("What the total is of the own effect is unbounded, since that effect is not told from zero.")
     told = _(
         "The total is {share} % of the own effect ({low} % to {high} %). If as much were left of what pesos buy on"
-        " {first}, {avoided} avoided would be {remaining}; that is not estimated, since doses by state are not openings."
+        " {first}, {avoided} avoided would be {remaining}; that is not estimated, since doses by state are not"
+        " openings."
     )
     shares = {"share": left["value"], "low": left["low"], "high": left["high"]}
     return told.format(
