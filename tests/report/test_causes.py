@@ -52,20 +52,26 @@ DISCOVERY = {
 
 
 class Page(HTMLParser):
-    """The elements of a page, and its words in one line."""
+    """The elements of a page, its words in one line, and the texts of its scripts."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.tags: list[str] = []
         self.parts: list[str] = []
+        self.scripts: list[str] = []
         self.feed(path.read_text())
         self.words = " ".join(" ".join(self.parts).split())
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         self.tags.append(tag)
+        if tag == "script":
+            self.scripts.append("")
 
     def handle_data(self, data: str) -> None:
-        self.parts.append(data)
+        if self.cdata_elem == "script":
+            self.scripts[-1] += data
+        else:
+            self.parts.append(data)
 
 
 def surroundings(results: Path, world: dict[str, str]) -> None:
@@ -149,7 +155,7 @@ def test_hostile_text_of_a_graph_stays_text_on_every_page(tmp_path: Path) -> Non
     results = world(tmp_path)
     for name in ("graph", "toy", "index"):
         page = Page(results / f"{name}.html")
-        assert "script" not in page.tags
+        assert not [text for text in page.scripts if text.startswith("alert")]
     page = Page(results / "graph.html")
     assert page.words.count(HOSTILE) > 6
     assert f"JOBS {HOSTILE} after yes jobs" in page.words

@@ -50,6 +50,7 @@ rule report:
             for path in Path("src/balanza/report").rglob("*.j2")
             if path.name.endswith((".html.j2", ".css.j2"))
         ),
+        scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
         words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
         [

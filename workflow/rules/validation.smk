@@ -102,6 +102,7 @@ rule validation_page:
             f"src/balanza/report/templates/{name}.j2"
             for name in ("base.html", "style.css", "validation.html")
         ],
+        scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
         words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
         [f"{RESULTS}/{page}" for page in page_files("validation{whole}")],

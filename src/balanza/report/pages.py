@@ -16,7 +16,7 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, check_charts, claims, curve, language, outlook, weighing, words
+from balanza.report import causes, charts, check_charts, claims, curve, language, outlook, scripts, weighing, words
 from balanza.report.language import LANGUAGES, said, speaking
 from balanza.report.language import gettext as _
 from balanza.report.load import StudyResults, WorldResults
@@ -130,6 +130,9 @@ def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Envir
         "world": world,
         "version": __version__,
         "menu": menu,
+        "policy": scripts.policy,
+        "inlined": scripts.inlined,
+        "data": scripts.data,
         "page": page,
     }
     return made
