@@ -17,7 +17,7 @@ from tests.acquire.conftest import make_source
 from tests.workflow.conftest import Project, copy_project
 
 from balanza.acquire.catalogue import save
-from balanza.results import VOLATILE
+from balanza.results import UNSTEADY, VOLATILE
 
 
 def test_a_run_makes_the_report_and_everything_it_links_to(project: Project) -> None:
@@ -31,7 +31,7 @@ def test_a_run_makes_the_report_and_everything_it_links_to(project: Project) -> 
 
 def test_every_page_is_stamped_synthetic_with_flavour_and_selection(project: Project) -> None:
     pages = sorted((project.folder / "results" / "synthetic").glob("*.html"))
-    assert len(pages) == 15
+    assert len(pages) == 17
     for page in pages:
         assert "SYNTHETIC" in page.read_text()
         assert "beneficial" in page.read_text()
@@ -65,8 +65,9 @@ def test_editing_one_estimator_reruns_its_jobs_and_those_that_read_them(project:
     finally:
         path.write_text(text)
     estimates = {"estimate", "estimate_guard_and_prevention"}
-    readers = {"check", "compare", "grade", "curve", "curve_test", "weigh", "place", "scenario", "report"}
-    assert set(planned) <= {"all"} | estimates | readers
+    readers = {"check", "compare", "grade", "curve", "curve_test", "weigh", "place", "scenario"}
+    last = {"trace", "report", "costs", "all"}
+    assert set(planned) <= estimates | readers | last
     assert 0 < planned["curve"] < 8
     assert 0 < planned["estimate"] < 8
     assert "tidy" not in planned
@@ -214,7 +215,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
     """A digest of each result; keys that time alone changes are taken out of the JSON files."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or {"logs", "benchmarks"} & set(path.parts):
+        if not path.is_file() or set(UNSTEADY) & set(path.parts):
             continue
         content = path.read_bytes()
         if path.suffix == ".json":

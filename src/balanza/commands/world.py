@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from balanza.commands.options import Level, Out, Seed, StudyFile, World, app
+from balanza.commands.options import Level, Out, Results, Seed, StudyFile, World, app
 from balanza.errors import ConfigError
 from balanza.told import wrote
 
@@ -165,7 +165,7 @@ def score(
 
 @app.command("validation-page")
 def validation_page(
-    results: Annotated[Path, typer.Option(help="results/<world>")],
+    results: Results,
     scores: Annotated[Path, typer.Option(help="What `score` wrote, JSON.")],
     out: Out,
     studies: Annotated[list[Path] | None, typer.Option("--study", help="A study of the menu; once for each.")] = None,
@@ -178,8 +178,53 @@ def validation_page(
 
 
 @app.command()
+def trace(
+    results: Results,
+    raw: Annotated[Path, typer.Option(help="data/raw/<world>")],
+    studies: Annotated[list[Path] | None, typer.Option("--study", help="A study that ran; once for each.")] = None,
+    others: Annotated[list[Path] | None, typer.Argument(help="Results of no single study, JSON.")] = None,
+) -> None:
+    """Record where every number of a run comes from."""
+    from balanza.verbs import trace
+
+    trace.run(results, raw, studies or [], others or [])
+    wrote(results / "provenance.json")
+
+
+@app.command()
+def typeset(
+    results: Results,
+    studies: Annotated[list[Path] | None, typer.Option("--study", help="A study that ran; once for each.")] = None,
+) -> None:
+    """Write the tables of studies as LaTeX."""
+    from balanza.verbs import typeset
+
+    wrote(*typeset.run(results, studies or []))
+
+
+@app.command()
+def archive(results: Results, out: Out = Path("dist")) -> None:
+    """Write the replication archive of a run: code, configuration, results, codebook, README."""
+    from balanza.verbs import archive
+
+    wrote(archive.run(results, out))
+
+
+@app.command()
+def costs(
+    results: Results,
+    studies: Annotated[list[Path] | None, typer.Option("--study", help="A study of the menu; once for each.")] = None,
+) -> None:
+    """Write the page of what each job of a run took."""
+    from balanza.verbs import costs
+
+    costs.run(results, studies or [])
+    wrote(results / "costs.html")
+
+
+@app.command()
 def report(
-    results: Annotated[Path, typer.Option(help="results/<world>")],
+    results: Results,
     studies: Annotated[list[Path] | None, typer.Option("--study", help="A study that ran; once for each.")] = None,
     waiting: Annotated[list[Path] | None, typer.Option(help="A study that lacks a user's file; once for each.")] = None,
     graphs: Annotated[

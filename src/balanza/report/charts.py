@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 WIDTH, LABEL = 860, 420
+NAMED = re.compile(r'<(path|line|rect)((?: [^>]*?)?) aria-label="([^"]*)"([^>]*)/>')
+GROUPED = re.compile(r'role="graphics-symbol"(?= aria-roledescription="[a-z -]+ container")')
 COUNTED = r"(?<=[\"#])(?:clip|gradient_)\d+(?=[\")])"
 MONTH = r"\d{4}-\d{2}"
 BLUE, ORANGE, GREY = "#20639b", "#c4561f", "#767676"
@@ -41,7 +43,10 @@ GROUP_WORDS = {
 
 
 def svg(chart: Any) -> Markup:
-    """A chart as SVG, in the look of the report; the same for any charts drawn before it."""
+    """A chart as SVG, in the look of the report; the same for any charts drawn before it.
+
+    What a mark says of its values is its title, so that they show under the pointer without any script.
+    """
     import vl_convert
 
     spec = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6").to_dict()
@@ -50,7 +55,9 @@ def svg(chart: Any) -> Markup:
     digest = text_digest([json.dumps(spec, sort_keys=True, default=str)])[:12]
     counted = list(dict.fromkeys(re.findall(COUNTED, drawn)))  # the renderer counts these on from chart to chart
     names = {name: f"n{digest}-{number}" for number, name in enumerate(counted)}
-    return Markup(re.sub(COUNTED, lambda found: names[found[0]], drawn))  # noqa: S704 - the renderer escapes every text
+    drawn = re.sub(COUNTED, lambda found: names[found[0]], drawn)
+    drawn = GROUPED.sub('role="graphics-object"', drawn)  # a symbol would need a name
+    return Markup(NAMED.sub(r"<\1\2\4><title>\3</title></\1>", drawn))  # noqa: S704 - the renderer escapes every text
 
 
 def _features(outlines: gpd.GeoDataFrame, columns: list[str]) -> Any:

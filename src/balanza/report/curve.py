@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -54,7 +54,18 @@ def of_study(found: StudyResults) -> dict[str, Any] | None:
         "effects": effects,
         "transformed": [scale for scale in axes["scale"] if scale in ("log1p", "asinh")],
         "none_left_out": none_left_out,
+        "left_out": list(_left_out(found.curve)),
     }
+
+
+def _left_out(curve: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A row for each reason why variants are not in the curve, or in its test."""
+    yield from ({"treatment": None, "what": "impossible", **item} for item in curve["impossible"])
+    for effect in curve["effects"]:
+        for what in ("not_run", "left_out"):
+            yield from ({"treatment": effect["treatment"], "what": what, **item} for item in effect[what])
+        if effect["without_percent"]:
+            yield {"treatment": effect["treatment"], "what": "without_percent", "n": effect["without_percent"]}
 
 
 def _true_percent(found: StudyResults, effect: Mapping[str, Any], truth: Mapping[str, Any] | None) -> float | None:

@@ -48,6 +48,11 @@ class Language:
         stem, dot, end = file.rpartition(".")
         return file if self is ENGLISH else f"{stem}.{self.code}{dot}{end}"
 
+    @property
+    def brief(self) -> str:
+        """The file of the two-page brief; all lie in the folder of the results, since they are sent about."""
+        return self.named("brief.pdf")
+
 
 ENGLISH = Language("en", "English", "en", "en-US")
 SPANISH = Language("es", "Español", "es_MX", "es-MX", "es/")
@@ -73,6 +78,11 @@ def active() -> Language:
 def page_files(*names: str) -> list[str]:
     """The files of pages in every language, from the folder of the results."""
     return [f"{language.folder}{name}.html" for language in LANGUAGES for name in names]
+
+
+def page_tables(*names: str) -> list[str]:
+    """The folders of the pages' tables in every language, from the folder of the results."""
+    return [f"{language.folder}tables/{name}" for language in LANGUAGES for name in names]
 
 
 @lru_cache

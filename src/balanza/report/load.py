@@ -76,7 +76,11 @@ class OutlookResults:
 
 @dataclass(frozen=True)
 class WorldResults:
-    """What a run found for a world. `waiting` lists the studies that lack a file of the user's."""
+    """What a run found for a world.
+
+    `waiting` lists the studies that lack a file of the user's; `provenance` is what `trace` wrote, None where it did
+    not; `annex` is whether `make annex` has been called.
+    """
 
     config: Mapping[str, Any]
     quality: Mapping[str, Any]
@@ -89,6 +93,8 @@ class WorldResults:
     graphs: tuple[GraphResults, ...] = ()
     weighing: Weighing | None = None
     outlook: OutlookResults | None = None
+    provenance: Mapping[str, Any] | None = None
+    annex: bool = False
 
     @property
     def synthetic(self) -> bool:
@@ -140,6 +146,8 @@ def load_world(
         graphs=tuple(_load_graph(results / "graph" / name) for name in graphs),
         weighing=_load_weighing(results / "versus", {study.name for study in ran}) if weighing else None,
         outlook=_load_outlook(results / "outlook"),
+        provenance=read_json(traced) if (traced := results / "provenance.json").is_file() else None,
+        annex=(results / "annex.html").is_file(),
     )
 
 

@@ -10,20 +10,35 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, check_charts, claims, curve, language, outlook, scripts, weighing, words
+from balanza.publish.brief import typeset
+from balanza.report import (
+    brief,
+    causes,
+    charts,
+    check_charts,
+    claims,
+    curve,
+    language,
+    outlook,
+    provenance,
+    scripts,
+    weighing,
+    words,
+)
 from balanza.report.language import LANGUAGES, said, speaking
 from balanza.report.language import gettext as _
 from balanza.report.load import StudyResults, WorldResults
+from balanza.report.tables import Tables
 
 
 def write(world: WorldResults, out: Path, workers: int = 1) -> None:
-    """Write the pages in every language: the general ones, those that have results, and one a study.
+    """Write the pages in every language: the general ones, those that have results, one a study, and the brief.
 
     Parameters
     ----------
@@ -34,7 +49,7 @@ def write(world: WorldResults, out: Path, workers: int = 1) -> None:
     workers : int
         Processes that draw the pages. Each page is written whole or not at all, and is the same for any number.
     """
-    names = [*_general(world), *_studies(world)]
+    names = [*_general(world), *_studies(world), "brief"]
     if workers == 1:
         for name in names:
             _write_page(world, out, name)
@@ -66,6 +81,8 @@ def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
         made["weighing"] = partial(weighing.of_world, world.weighing)
     if world.outlook:
         made["outlook"] = partial(outlook.of_world, world.outlook)
+    if world.provenance:
+        made["provenance"] = partial(provenance.of_world, world)
     return made
 
 
@@ -78,20 +95,41 @@ def _studies(world: WorldResults) -> dict[str, str]:
 def _write_page(world: WorldResults, out: Path, name: str) -> None:
     for spoken in LANGUAGES:
         with speaking(spoken):
-            write_text(out / f"{spoken.folder}{name}.html", _page(world, name))
+            if name == "brief":
+                typeset(*brief.of_world(world), out / spoken.brief)
+                continue
+            template, content = _page(world, name)
+            env = environment(world, list(_studies(world).items()), name)
+            publish(env.get_template(f"{template}.html.j2"), out / f"{spoken.folder}{name}.html", **content)
 
 
-def _page(world: WorldResults, name: str) -> str:
-    """A page in the active language."""
-    env = environment(world, list(_studies(world).items()), name)
+def publish(template: Template, file: Path, **content: Any) -> None:
+    """Write a page in the active language, and its tables beside it.
+
+    Parameters
+    ----------
+    template : Template
+        Of an `environment`.
+    file : Path
+        The page.
+    content : any
+        What the template shows.
+    """
+    tables = Tables(file.stem)
+    write_text(file, template.render(tables=tables, **content))
+    tables.write(file.parent)
+
+
+def _page(world: WorldResults, name: str) -> tuple[str, dict[str, Any]]:
+    """The template of a page, and what fills it in the active language."""
     ran = {found.study.name: found for found in world.studies}
     idle = {study.name: study for study in world.waiting}
     if name in ran:
         own_rows = ran[name].study.rows == "panel"
-        return env.get_template("study.html.j2").render(own_rows=own_rows, **_study(world, ran[name]))
+        return "study", {"own_rows": own_rows, **_study(world, ran[name])}
     if name in idle:
-        return env.get_template("waiting.html.j2").render(study=idle[name])
-    return env.get_template(f"{name}.html.j2").render(**_general(world)[name]())
+        return "waiting", {"study": idle[name]}
+    return name, _general(world)[name]()
 
 
 def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Environment:
@@ -123,6 +161,7 @@ def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Envir
         "cell": words.cell,
         "arrow": words.arrow,
         "code": words.code,
+        "slug": words.slug,
     }
     made.globals |= {
         "interval": words.interval,

@@ -11,11 +11,11 @@ from typing import Any
 import yaml
 
 from balanza.config import load_study_file
-from balanza.provenance import read_json, write_text
+from balanza.provenance import read_json
 from balanza.report import words
 from balanza.report.language import LANGUAGES, N_, figures, said, speaking
 from balanza.report.language import gettext as _
-from balanza.report.pages import environment
+from balanza.report.pages import environment, publish
 
 KINDS = {
     "world": (
@@ -51,11 +51,11 @@ UNITS = {"homicides per 100,000 a year": N_("rate"), "log points": N_("log point
 
 
 @dataclass(frozen=True)
-class _World:
+class Frame:
     """What the frame of a page needs to know of a world."""
 
     config: Mapping[str, Any]
-    weighing = outlook = True  # pages that every run has
+    weighing = outlook = provenance = True  # pages that every run has
 
     @property
     def synthetic(self) -> bool:
@@ -86,9 +86,9 @@ def write(results: Path, scores: Path, study_files: Iterable[Path], out: Path) -
     draws = max((row["n"] for row in found["rows"]), default=0)
     for language in LANGUAGES:
         with speaking(language):
-            env = environment(_World(config), list(titles.items()), out.stem)
-            page = env.get_template("validation.html.j2").render(found=found, draws=draws, kinds=_kinds(found, titles))
-            write_text(out.parent / language.folder / out.name, page)
+            env = environment(Frame(config), list(titles.items()), out.stem)
+            page, file = env.get_template("validation.html.j2"), out.parent / language.folder / out.name
+            publish(page, file, found=found, draws=draws, kinds=_kinds(found, titles))
 
 
 def _kinds(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -129,6 +129,7 @@ def _selections(rows: Sequence[Mapping[str, Any]], advised: Mapping[tuple[str, s
             "lesson": said(RECORDED if inside[0]["study"].endswith("_recorded") else LESSONS[name]),
             "advice": advised.get((inside[0]["kind"], inside[0]["study"], name), _("No estimator gave a number.")),
             "rows": [_row(row) for row in inside if row["n"]],
+            "scores": [row for row in inside if row["n"]],
             "several": len({row["treatment"] for row in inside}) > 1,
         }
         for name, inside in _by(rows, "selection")

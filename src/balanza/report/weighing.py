@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from balanza.report import charts, words
 from balanza.report.language import N_, figures, ngettext, said
@@ -77,17 +78,23 @@ def _pesos(result: Mapping[str, Any], lines: pd.DataFrame | None) -> dict[str, A
         "bayesian": _bayesian(result, lead),
         "flips": list(_flips(result, lead)),
         "buys": list(_buys(result)),
+        "costs": [{"arm": arm["treatment"], **cost} for arm in result["arms"] for cost in arm["costs"]],
         "cases": [_case(result, case) for case in result["cases"]],
         "choices": _choices(result),
-        "chart": charts.equal_pesos(
-            lines.assign(arm=lines["arm"].map(said), cost=lines["cost"].map(said)),
-            _("million pesos of {year} a year").format(year=result["base_year"]),
-            _("{outcome} avoided a year").format(outcome=said(result["outcome"])),
-        ),
+        "chart": chart(result, lines),
         "beyond": bool(lines["beyond"].any()),
         "alone": {name: sentence for name, sentence in result["checks"].items() if sentence},
         "truth": _truth(result, lead),
     }
+
+
+def chart(result: Mapping[str, Any], lines: pd.DataFrame) -> Markup:
+    """What growing sums buy on each arm."""
+    return charts.equal_pesos(
+        lines.assign(arm=lines["arm"].map(said), cost=lines["cost"].map(said)),
+        _("million pesos of {year} a year").format(year=result["base_year"]),
+        _("{outcome} avoided a year").format(outcome=said(result["outcome"])),
+    )
 
 
 def _names(result: Mapping[str, Any]) -> tuple[str, str]:

@@ -49,6 +49,11 @@ def code(text: str | None) -> Markup:
     return Markup("".join(marked))  # noqa: S704 - escaped above
 
 
+def slug(text: str) -> str:
+    """A name as part of an address: small letters, digits, underscores and hyphens."""
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-") or "unnamed"
+
+
 def p_value(value: float | None) -> str:
     """A p-value to three decimals, with a floor."""
     if value is None:
