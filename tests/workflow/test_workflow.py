@@ -50,6 +50,27 @@ def test_a_second_run_does_nothing(project: Project) -> None:
     assert "Nothing to be done" in project.snakemake().stderr
 
 
+def test_every_target_that_provenance_prints_is_one_of_the_workflow(project: Project) -> None:
+    text = (project.folder / "results" / "synthetic" / "provenance.html").read_text()
+    targets = sorted(set(re.findall(r"<code>(results/synthetic/[^<]+\.(?:json|parquet|svg))</code>", text)))
+    assert {f"results/synthetic/studies/guard/{name}.json" for name in ("claim", "curve", "checks/pretrend")} <= set(
+        targets
+    )
+    assert len(targets) > 300
+    run = project.snakemake("-n", *targets, "--configfile", "results/synthetic/config.yaml")
+    assert "Nothing to be done" in run.stderr
+    forced = project.snakemake("-n", "--force", targets[0], "--configfile", "results/synthetic/config.yaml")
+    assert targets[0] in forced.stdout
+
+
+def test_a_run_has_a_brief_and_a_page_of_what_it_took(project: Project) -> None:
+    results = project.folder / "results" / "synthetic"
+    for name in ("brief.pdf", "brief.es.pdf"):
+        assert (results / name).read_bytes().startswith(b"%PDF-")
+    assert len(list((results / "tables").glob("*.tex"))) == 18
+    assert "guard/poisson" in (results / "costs.html").read_text()
+
+
 def test_touching_code_reruns_nothing(project: Project) -> None:
     (project.folder / "src" / "balanza" / "estimators" / "poisson.py").touch()
     (project.folder / "src" / "balanza" / "preparation.py").touch()
