@@ -18,8 +18,8 @@ Record = dict[str, Any]
 class Said(str):
     """An English text with `record`, what it was made of.
 
-    The record is one of three: `message` and `values`; these with `plural`, the message for any number but one, and
-    `n` among the values; `parts` and `separator`. Values and parts are numbers, texts, or records again.
+    The record is one of these: `message` and `values`; the same with `plural`, the message for any number but one, and
+    `n` among the values; `parts` and `separator`; `capitalised`. What they hold are numbers, texts, or records again.
     """
 
     record: Record
@@ -30,31 +30,34 @@ class Said(str):
         made.record = record
         return made
 
+    def __str__(self) -> str:  # an exception that is raised with it, and `str` of that, keep it
+        return self
+
     def __getnewargs__(self) -> tuple[str, Record]:  # type: ignore[override]
         return str.__str__(self), self.record
 
-    def __add__(self, other: str) -> Said:
+    def __add__(self, other: str) -> str:
         return joined([self, other])
 
-    def __radd__(self, other: str) -> Said:
+    def __radd__(self, other: str) -> str:
         return joined([other, self])
 
 
-def say(message: str, /, **values: Any) -> Said:
+def say(message: str, /, **values: Any) -> str:
     """A sentence, or a part of one.
 
     Parameters
     ----------
     message : str
-        The template, as `str.format` takes it; what it formats by a specification is a number or a text, and lists are
-        joined by `joined` first.
+        The template, as `str.format` takes it; without values the text itself. Lists are joined by `joined` first.
     **values
         What stands in its braces: numbers, texts, or what was said before.
     """
-    return Said(message.format(**values), {"message": message, "values": _kept(values)})
+    text = message.format(**values) if values else message
+    return Said(text, {"message": message, "values": _kept(values)})
 
 
-def say_n(one: str, many: str, n: float, /, **values: Any) -> Said:
+def say_n(one: str, many: str, n: float, /, **values: Any) -> str:
     """A sentence that depends on a number, which its templates know as `n`.
 
     Parameters
@@ -70,10 +73,18 @@ def say_n(one: str, many: str, n: float, /, **values: Any) -> Said:
     return Said(text, {"message": one, "plural": many, "values": _kept(values)})
 
 
-def joined(parts: Iterable[str], separator: str = "") -> Said:
+def joined(parts: Iterable[Any], separator: str = "") -> str:
     """Texts one after the other, with what stands between them; empty ones count as in `str.join`."""
     told = list(parts)
-    return Said(separator.join(told), {"parts": [_record(part) for part in told], "separator": _record(separator)})
+    return Said(
+        separator.join(str(part) for part in told),
+        {"parts": [_record(part) for part in told], "separator": _record(separator)},
+    )
+
+
+def capitalised(text: str) -> str:
+    """A text with a large first letter."""
+    return Said(text[:1].upper() + text[1:], {"capitalised": _record(text)})
 
 
 def _kept(values: Mapping[str, Any]) -> Record:

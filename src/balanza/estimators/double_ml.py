@@ -23,6 +23,7 @@ from balanza.errors import Unsupported
 from balanza.estimators import _collapsed, _covariates, _crossfit, _guard, _level, _notes, _rates
 from balanza.kernels import within
 from balanza.kernels.adjustment import clustered
+from balanza.say import say
 
 SPEC = EstimatorSpec(
     name="double_ml",
@@ -118,14 +119,16 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     Unsupported
         If the study has no covariates, has weights, or fewer clusters than folds; if effects absorb the treatment.
     """
-    lacking = "no covariates, and without them it is two-way least squares"
-    _covariates.require(SPEC, study, study.covariates, lacking, "Add `covariates`, or use twfe")
+    lacking = say("no covariates, and without them it is two-way least squares")
+    _covariates.require(SPEC, study, study.covariates, lacking, say("Add `covariates`, or use twfe"))
     _guard.require(SPEC, study, panel)
     chosen = _guard.options(SPEC, study, learner=_crossfit.LEARNERS)
     n_folds, repetitions = (_guard.whole(SPEC, chosen, *item) for item in (("folds", 2), ("repetitions", 1)))
     _collapsed.no_weights(SPEC, study)
     if panel.n_periods == 1:
-        raise Unsupported("needs more than one period", where=SPEC.name, cure="Use backdoor for a cross-section")
+        raise Unsupported(
+            say("needs more than one period"), where=SPEC.name, cure=say("Use backdoor for a cross-section")
+        )
     rows = _rows(study, _crossfit.canonical(panel), chosen["learner"])
     splits = [_crossfit.folds(SPEC, study, rows.cluster, n_folds, rng) for _ in range(repetitions)]
     with _crossfit.watched() as noted:
@@ -145,9 +148,9 @@ def _rows(study: Study, panel: Panel, learner: str) -> _Rows:
         within.refuse_collinear(mass, np.where(seen, doses, 0.0)[None], np.array([[(net[1] ** 2).sum()]]))
     except within.Degenerate:
         raise Unsupported(
-            f"{study.treatment.name} has no variation of its own beside unit and period effects",
+            say("{name} has no variation of its own beside unit and period effects", name=study.treatment.name),
             where=SPEC.name,
-            cure="Use rows in which it varies between units over time",
+            cure=say("Use rows in which it varies between units over time"),
         ) from None
     features = _polynomials(covariates, seen)
     if learner != "lasso":
@@ -217,11 +220,11 @@ def _estimate(
     from importlib.metadata import version
 
     freedom = panel.n_clusters - 1
-    unit = study.treatment.unit or "unit of treatment"
+    unit = study.treatment.unit or say("unit of treatment")
     return _level.estimate(
         study,
         panel,
-        f"Change of {_rates.scale(study, panel)} per {unit}, given the covariates",
+        say("Change of {scale} per {unit}, given the covariates", scale=_rates.scale(study, panel), unit=unit),
         value,
         error,
         _level.Sample(
@@ -234,8 +237,14 @@ def _estimate(
             warnings=_guard.two_way(study, panel, np.ones(panel.n_units, bool)) + noted,
         ),
         _level.EventStudy(None, None, ()),
-        f"orthogonal scores clustered by {study.cluster}, G/(G-1), median of {chosen['repetitions']} splits into"
-        f" {chosen['folds']} folds of clusters, t({freedom})",
-        f"doubleml {version('doubleml')}; {_crossfit.WORDS[chosen['learner']]}",
+        say(
+            "orthogonal scores clustered by {cluster}, G/(G-1), median of {repetitions} splits into"
+            " {folds} folds of clusters, t({freedom})",
+            cluster=study.cluster,
+            repetitions=chosen["repetitions"],
+            folds=chosen["folds"],
+            freedom=freedom,
+        ),
+        say("doubleml {version}; {learner}", version=version("doubleml"), learner=_crossfit.WORDS[chosen["learner"]]),
         freedom,
     )

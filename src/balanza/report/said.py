@@ -50,18 +50,23 @@ def translated(text: str, records: Mapping[str, Any], gettext: Gettext, ngettext
         if isinstance(value, str):
             if value in records:
                 return whole(records[value])
+            if f"{value}." in records:  # it was a sentence of its own
+                return whole(records[f"{value}."]).removesuffix(".")
             return gettext(value) if value == text or " " in value.strip() else value  # names of columns have no blank
         return whole(value) if isinstance(value, Mapping) else value
 
     def whole(record: Mapping[str, Any]) -> str:
         if "parts" in record:
             return str(said(record["separator"])).join(str(said(part)) for part in record["parts"])
+        if "capitalised" in record:
+            told = str(said(record["capitalised"]))
+            return told[:1].upper() + told[1:]
         values = {name: said(value) for name, value in record["values"].items()}
         if "plural" in record:
             message = ngettext(record["message"], record["plural"], values["n"])
         else:
             message = gettext(record["message"])
-        return writer.format(message, **values)
+        return writer.format(message, **values) if values else message
 
     return str(said(text)) if text else text
 

@@ -22,6 +22,7 @@ from balanza.preparation import read_panel
 from balanza.provenance import code_digest, file_digest, read_json, write_json, write_parquet
 from balanza.registry import chosen, registry
 from balanza.results import file_names, read_estimate
+from balanza.say import say
 from balanza.strict import load
 
 BESIDE = ("randomization", "bootstrap")
@@ -128,7 +129,7 @@ def run(
         "unmeasured": [item.model_dump() for item in own.unmeasured],
     }
     if isinstance(lead, str) or lead is None:
-        result |= {"status": "declined", "reason": lead or "the study names no headline", "cases": [], "arms": []}
+        result |= {"status": "declined", "reason": lead or say("the study names no headline"), "cases": [], "arms": []}
         lines = pd.DataFrame(columns=list(LINE_COLUMNS))
     else:
         cases = _cases(task, lead, known)
@@ -181,9 +182,9 @@ def _effects(study: Study, folder: Path, estimator: str, names: tuple[str, str])
     found: dict[str, Estimate | None] = {name: read_estimate(folder, stems[name]) for name in names}
     ran = [item for item in found.values() if item is not None]
     if len(ran) < len(names):
-        return str(read_json(folder / f"{stems[names[0]]}.json")["reason"] or "it did not run for both arms")
+        return str(read_json(folder / f"{stems[names[0]]}.json")["reason"] or say("it did not run for both arms"))
     if any(item.scale != "log" for item in ran):
-        return "its effects are on levels, not proportional"
+        return say("its effects are on levels, not proportional")
     return joint_effects({name: item for name, item in found.items() if item is not None}, names)
 
 
@@ -192,7 +193,7 @@ def joint_effects(found: Mapping[str, Estimate], names: tuple[str, str]) -> Effe
     labels = [f"{name}:headline" for name in names]
     covariance = found[names[0]].covariance
     if covariance is None or not set(labels) <= set(covariance.columns):
-        return "it gives no joint covariance of the two effects"
+        return say("it gives no joint covariance of the two effects")
     matrix = covariance.loc[labels, labels].to_numpy(float)
     return Effects(np.array([found[name].value for name in names]), matrix, found[names[0]].n_clusters - 1)
 
