@@ -12,8 +12,9 @@ import pytest
 
 from balanza.errors import Unsupported
 from balanza.provenance import read_json, write_json
-from balanza.report.said import in_folder, translated
-from balanza.say import Said, joined, messages, say, say_n
+from balanza.report.language import Language, figures, speaking
+from balanza.report.said import in_folders, translated
+from balanza.say import Said, capitalised, joined, messages, say, say_n
 
 SPANISH = {
     "{share:.1f} % of {n:,} {what}": "{share:.1f} % de {n:,} {what}",
@@ -35,7 +36,8 @@ def ngettext(one: str, many: str, n: int) -> str:
 
 
 def spanish(text: str, records: dict[str, Any], locale: str = "es_MX") -> str:
-    return translated(text, records, gettext, ngettext, locale)
+    with speaking(Language("es", "Español", locale, "es/")):
+        return translated(text, records, gettext, ngettext, figures)
 
 
 def written(tmp_path: Path, *texts: str) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def test_a_sentence_is_its_english_text_and_keeps_what_it_was_made_of(tmp_path: 
     assert found["messages"] == {text: {"message": "{share:.1f} % of {n:,} {what}", "values": values}}
 
 
-@pytest.mark.parametrize(("locale", "number"), [("es_MX", "12.3 % de 23,456"), ("es", "12,3 % de 23.456")])
+@pytest.mark.parametrize(("locale", "number"), [("es_MX", "12.3 % de 23,456"), ("es_ES", "12,3 % de 23.456")])
 def test_numbers_are_written_by_locale(tmp_path: Path, locale: str, number: str) -> None:
     text = say("{share:.1f} % of {n:,} {what}", share=12.345, n=23456, what=say("clusters"))
     assert spanish(text, written(tmp_path, text)["messages"], locale) == f"{number} conglomerados"
@@ -84,8 +86,16 @@ def test_what_was_read_back_is_looked_up_where_it_is_part_of_another_sentence(tm
     first = say_n("{n} cluster", "{n} clusters", 2)
     back = written(tmp_path, first)["deep"][0]["texts"][0]
     second = say("By {who}, {what}.", who="poisson", what=back)
-    records = messages([second]) | in_folder(tmp_path)
+    records = messages([second]) | in_folders([tmp_path])
     assert spanish(second, records) == "Según poisson, 2 conglomerados."
+
+
+def test_a_part_that_reads_like_the_whole_does_not_lead_in_circles(tmp_path: Path) -> None:
+    text = joined(["two words"])
+    assert spanish(text, written(tmp_path, text)["messages"]) == "two words"
+    assert capitalised(say("{n} clusters", n=2)) == "2 clusters"
+    large = capitalised(say("clusters"))
+    assert (large, spanish(large, messages([large]))) == ("Clusters", "Conglomerados")
 
 
 def test_what_nobody_said_stays_as_it_is_and_adds_no_key(tmp_path: Path) -> None:

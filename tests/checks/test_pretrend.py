@@ -1,12 +1,10 @@
 """The test before treatment as a check: its verdicts, what it is read off, and its size in panels."""
 
 import dataclasses
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
-from babel.messages.pofile import read_po
 from scipy.stats import t as student
 from tests.contract.event_studies import event_study
 from tests.contract.panels import make_panel, make_study, treatment
@@ -17,7 +15,8 @@ from balanza.errors import Unsupported
 from balanza.estimators import twfe
 from balanza.kernels.honest import EventStudy
 from balanza.kernels.pretrend import bias, pretest, slope_missed
-from balanza.report.said import in_folder, translated
+from balanza.report.language import Language, said, speaking
+from balanza.report.said import in_folders
 from balanza.results import write_check
 
 UNITS, PERIODS, START = 24, 12, 6
@@ -151,18 +150,9 @@ def test_size_in_panels_where_trends_are_parallel(design: str) -> None:
 def test_the_sentence_in_spanish_has_the_same_numbers_by_locale(tmp_path: Path) -> None:
     result = run({"twfe": event_study(TIME, [-0.9, -0.6, -0.3, 0.3, 0.6], APART / 10, scale="level")})
     write_check(tmp_path, result, {"name": "pretrend", "status": "ran", "reason": None})
-    with (files("balanza.report") / "locale" / "es.po").open("rb") as stream:
-        catalogue = read_po(stream, locale="es")
-
-    def gettext(message: str) -> str:
-        found = catalogue.get(message)  # a test statistic in letters and signs needs no Spanish
-        return str(found.string) if found else message
-
-    def ngettext(one: str, many: str, n: int) -> str:
-        return str(catalogue[one].string[n != 1])
-
-    row, records = result.table.iloc[0], in_folder(tmp_path)
-    sentence = translated(result.sentence, records, gettext, ngettext, "es")
+    with speaking(Language("es", "Español", "es_ES", "es/"), in_folders([tmp_path])):
+        sentence = said(result.sentence)
+    row = result.table.iloc[0]
     start = (
         "Según twfe, las tendencias no eran paralelas: los 3 tiempos del evento previos al tratamiento difieren de cero"
     )

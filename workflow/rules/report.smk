@@ -1,5 +1,5 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,outlook,quality,weighing}.html and one page a study.
+# Makes: results/<world>/{index,graph,outlook,quality,weighing}.html and one page a study, and the same in es/.
 
 
 rule report:
@@ -50,13 +50,15 @@ rule report:
             for path in Path("src/balanza/report").rglob("*.j2")
             if path.name.endswith((".html.j2", ".css.j2"))
         ),
+        scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
+        words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
-        index=f"{RESULTS}/index.html",
-        pages=[f"{RESULTS}/{name}.html" for name in LISTED],
-        graph=f"{RESULTS}/graph.html",
-        quality=f"{RESULTS}/quality.html",
-        weighing=f"{RESULTS}/weighing.html",
-        outlook=f"{RESULTS}/outlook.html",
+        [
+            f"{RESULTS}/{page}"
+            for page in page_files(
+                "index", *LISTED, "graph", "quality", "weighing", "outlook"
+            )
+        ],
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",

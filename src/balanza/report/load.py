@@ -14,6 +14,7 @@ from balanza.config import load_study
 from balanza.contract import Study
 from balanza.provenance import read_json
 from balanza.registry import chosen
+from balanza.report import said
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -75,7 +76,10 @@ class OutlookResults:
 
 @dataclass(frozen=True)
 class WorldResults:
-    """What a run found for a world. `waiting` lists the studies that lack a file of the user's."""
+    """What a run found for a world. `waiting` lists the studies that lack a file of the user's.
+
+    `sentences` tells by its English text what each sentence was made of (`balanza.say`).
+    """
 
     config: Mapping[str, Any]
     quality: Mapping[str, Any]
@@ -88,6 +92,7 @@ class WorldResults:
     graphs: tuple[GraphResults, ...] = ()
     weighing: Weighing | None = None
     outlook: OutlookResults | None = None
+    sentences: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def synthetic(self) -> bool:
@@ -127,6 +132,7 @@ def load_world(
     ran, idle = (
         [load_study(path, config["level"], config["draws"]) for path in paths] for paths in (study_files, waiting)
     )
+    read = [*(f"studies/{study.name}" for study in ran), *(f"graph/{name}" for name in graphs), "versus", "outlook"]
     return WorldResults(
         config=config,
         quality=read_json(results / "quality.json"),
@@ -139,6 +145,7 @@ def load_world(
         graphs=tuple(_load_graph(results / "graph" / name) for name in graphs),
         weighing=_load_weighing(results / "versus", {study.name for study in ran}) if weighing else None,
         outlook=_load_outlook(results / "outlook"),
+        sentences=said.in_folders(results / name for name in read),
     )
 
 

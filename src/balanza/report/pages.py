@@ -16,19 +16,20 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, check_charts, claims, curve, outlook, weighing, words
+from balanza.report import causes, charts, check_charts, claims, curve, language, outlook, scripts, weighing, words
+from balanza.report.language import LANGUAGES, speaking
 from balanza.report.load import StudyResults, WorldResults
 
 
 def write(world: WorldResults, out: Path, workers: int = 1) -> None:
-    """Write the pages: index, graph, quality, weighing and outlook where there are any, and one a study.
+    """Write the pages in every language: the general ones, those that have results, and one a study.
 
     Parameters
     ----------
     world : WorldResults
         What the run found.
     out : Path
-        results/<world>
+        results/<world>; Spanish pages go to its folder es.
     workers : int
         Processes that draw the pages. Each page is written whole or not at all, and is the same for any number.
     """
@@ -74,21 +75,26 @@ def _studies(world: WorldResults) -> dict[str, str]:
 
 
 def _write_page(world: WorldResults, out: Path, name: str) -> None:
-    env = environment(world, list(_studies(world).items()))
+    for spoken in LANGUAGES:
+        with speaking(spoken, world.sentences):
+            write_text(out / f"{spoken.folder}{name}.html", _page(world, name))
+
+
+def _page(world: WorldResults, name: str) -> str:
+    """A page in the active language."""
+    env = environment(world, list(_studies(world).items()), name)
     ran = {found.study.name: found for found in world.studies}
     idle = {study.name: study for study in world.waiting}
     if name in ran:
         own_rows = ran[name].study.rows == "panel"
-        text = env.get_template("study.html.j2").render(page=name, own_rows=own_rows, **_study(world, ran[name]))
-    elif name in idle:
-        text = env.get_template("waiting.html.j2").render(page=name, study=idle[name])
-    else:
-        text = env.get_template(f"{name}.html.j2").render(page=name, **_general(world)[name]())
-    write_text(out / f"{name}.html", text)
+        return env.get_template("study.html.j2").render(own_rows=own_rows, **_study(world, ran[name]))
+    if name in idle:
+        return env.get_template("waiting.html.j2").render(study=idle[name])
+    return env.get_template(f"{name}.html.j2").render(**_general(world)[name]())
 
 
-def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
-    """The templates, and what all pages show.
+def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Environment:
+    """The templates in the active language, and what all pages show.
 
     Parameters
     ----------
@@ -96,6 +102,8 @@ def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
         Whose pages they are: every page bears its stamp.
     menu : sequence of (name, title)
         The studies.
+    page : str
+        The name of the page's file, without its end.
     """
     made = Environment(
         loader=PackageLoader("balanza.report"),
@@ -103,7 +111,10 @@ def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.policies["ext.i18n.trimmed"] = True
+    language.install(made)
     made.filters |= {
         "number": words.number,
         "percent": words.percent,
@@ -118,6 +129,10 @@ def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
         "world": world,
         "version": __version__,
         "menu": menu,
+        "policy": scripts.policy,
+        "inlined": scripts.inlined,
+        "data": scripts.data,
+        "page": page,
     }
     return made
 

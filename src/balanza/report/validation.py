@@ -13,6 +13,7 @@ import yaml
 from balanza.config import load_study_file
 from balanza.provenance import read_json, write_text
 from balanza.report import words
+from balanza.report.language import LANGUAGES, figures, speaking
 from balanza.report.pages import environment
 
 KINDS = {
@@ -71,21 +72,17 @@ def write(results: Path, scores: Path, study_files: Iterable[Path], out: Path) -
     study_files : iterable of Path
         The studies of the menu, in its order.
     out : Path
-        The page.
+        The page in English; the others go to folders beside it.
     """
     config = yaml.safe_load((results / "config.yaml").read_text("utf-8"))
     found = read_json(scores)
     titles = {file.name: file.title for file in map(load_study_file, study_files)}
-    page = environment(_World(config), list(titles.items())).get_template("validation.html.j2")
-    write_text(
-        out,
-        page.render(
-            page="validation",
-            found=found,
-            draws=max((row["n"] for row in found["rows"]), default=0),
-            kinds=_kinds(found, titles),
-        ),
-    )
+    draws = max((row["n"] for row in found["rows"]), default=0)
+    for language in LANGUAGES:
+        with speaking(language):
+            env = environment(_World(config), list(titles.items()), out.stem)
+            page = env.get_template("validation.html.j2").render(found=found, draws=draws, kinds=_kinds(found, titles))
+            write_text(out.parent / language.folder / out.name, page)
 
 
 def _kinds(found: Mapping[str, Any], titles: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -159,7 +156,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 def _short(value: float) -> str:
     """Three decimals, two from ten on: the rows of a column under each other."""
     digits = 3 if abs(value) < 10 else 2
-    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", words.MINUS)  # no -0.000
+    return figures(f"{round(value, digits) + 0.0:.{digits}f}")  # no -0.000
 
 
 def _share(value: float) -> str:

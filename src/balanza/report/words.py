@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from balanza.report.language import MINUS, figures
+
 if TYPE_CHECKING:
     from balanza.contract import Treatment
 
 NEGATIVE = r"(?<![\w.-])-(?=\d)"
-MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number to some significant digits, with a true minus sign and thin thousands; a dash where there is none."""
+    """A number to some significant digits, with a true minus sign; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
     if value == int(value) and abs(value) < 1e15:
@@ -26,14 +27,14 @@ def number(value: float | None, digits: int = 3) -> str:
     else:
         places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
         text = f"{value:,.{min(places, 6)}f}"
-    return text.replace(",", THIN).replace("-", MINUS)
+    return figures(text)
 
 
 def percent(value: float | None) -> str:
     """A change in per cent, signed, to one decimal."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:+,.1f}{THIN}%".replace(",", THIN).replace("-", MINUS)
+    return f"{figures(f'{value:+,.1f}')}{THIN}%"
 
 
 def code(text: str | None) -> Markup:
@@ -51,11 +52,11 @@ def p_value(value: float | None) -> str:
     """A p-value to three decimals, with a floor."""
     if value is None:
         return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return f"< {figures('0.001')}" if value < 0.001 else figures(f"{value:.3f}")
 
 
 def cell(value: Any, column: str) -> str:
-    """A value of a table: numbers with thin thousands, but not years; a dash where there is none."""
+    """A value of a table: numbers with their thousands told apart, but not years; a dash where there is none."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and column not in ("year", "from", "to"):
         return number(value, 5)
     return "–" if value is None else str(value)
