@@ -60,7 +60,9 @@ rule report:
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",
-    threads: 4
+    threads: COSTS["report"].threads
+    resources:
+        **asked("report"),
     params:
         studies=[
             f"--{'study' if name in STUDIES else 'waiting'}={STUDY_FOLDER}/{name}.yaml"

@@ -52,6 +52,8 @@ rule validate:
         extent="small|full",
         kind="world|plasmode",
         batch="[0-9]+-[0-9]+",
+    resources:
+        **asked("validate"),
     params:
         options=lambda wildcards: VALIDATIONS[wildcards.extent][
             wildcards.kind, wildcards.study
@@ -79,6 +81,8 @@ rule score:
     log:
         messages=f"{RESULTS}/logs/validation/{{extent}}/score.log",
         cost=f"{RESULTS}/benchmarks/validation/{{extent}}/score.tsv",
+    resources:
+        **asked("score"),
     params:
         options=f"--world {WORLD} --level {RUN.level}",
     message:
@@ -104,11 +108,14 @@ rule validation_page:
     output:
         f"{RESULTS}/validation{{whole,|_full}}.html",
     log:
-        f"{RESULTS}/logs/validation/page{{whole}}.log",
+        messages=f"{RESULTS}/logs/validation/page{{whole}}.log",
+        cost=f"{RESULTS}/benchmarks/validation/page{{whole}}.tsv",
+    resources:
+        **asked("validation_page"),
     params:
         studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in LISTED],
     message:
         "Writing the page of the validation"
     shell:
-        "{PYTHON} validation-page --results {RESULTS} --scores {input.scores} {params.studies:q} --out {output}"
-        " &> {log}"
+        "{PYTHON} --cost {log.cost} validation-page --results {RESULTS} --scores {input.scores} {params.studies:q} --out {output}"
+        " &> {log.messages}"

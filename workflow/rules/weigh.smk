@@ -46,6 +46,8 @@ rule weigh:
     log:
         messages=f"{RESULTS}/logs/weigh.log",
         cost=f"{RESULTS}/benchmarks/weigh.tsv",
+    resources:
+        **asked("weigh"),
     params:
         options=f"--world {WORLD} --level {RUN.level}"
         + (f" --truth {TRUTH}" if TRUTH else ""),
@@ -75,6 +77,8 @@ rule target:
     log:
         messages=f"{RESULTS}/logs/target.log",
         cost=f"{RESULTS}/benchmarks/target.tsv",
+    resources:
+        **asked("target"),
     message:
         "Describing who gets what"
     shell:
@@ -92,10 +96,13 @@ rule place:
     output:
         f"{RESULTS}/versus/themes.json",
     log:
-        f"{RESULTS}/logs/place.log",
+        messages=f"{RESULTS}/logs/place.log",
+        cost=f"{RESULTS}/benchmarks/place.tsv",
+    resources:
+        **asked("place"),
     params:
         weighed=lambda wildcards, input: [f"--weighed={path}" for path in input.weighed],
     message:
         "Giving each theme its place"
     shell:
-        "{PYTHON} place {input.claims} --themes {input.themes} {params.weighed} --out {output} &> {log}"
+        "{PYTHON} --cost {log.cost} place {input.claims} --themes {input.themes} {params.weighed} --out {output} &> {log.messages}"
