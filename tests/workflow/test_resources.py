@@ -35,3 +35,13 @@ def test_a_run_takes_no_more_than_its_jobs_ask_for(project: Project) -> None:
         if float(row["peak_mib"]) > asked["mem_mb"] or float(row["cpu_seconds"]) > 60 * asked["runtime"]:
             over.append((path.name, row, asked))
     assert over == []
+
+
+def test_a_dry_run_with_the_profile_of_slurm_sends_short_jobs_together(project: Project) -> None:
+    told = project.snakemake("-n", "-F", "--workflow-profile", "profiles/slurm").stdout
+    groups = re.findall(r"^.*Group job (\w+) \(.*\n((?:\n| .*\n)+)", told, re.MULTILINE)
+    assert {name for name, _ in groups} == {"tidy", "design", "estimates", "checks", "curves", "claims", "series"}
+    members = [len(re.findall(r"^ +Job \d+: ", body, re.MULTILINE)) for _, body in groups]
+    total = int(re.findall(r"^total +(\d+)$", told, re.MULTILINE)[-1])
+    assert max(members) <= 12
+    assert len(groups) + total - sum(members) < total / 4  # what the scheduler sees, of what the workflow does
