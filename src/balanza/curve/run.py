@@ -20,6 +20,7 @@ from balanza.curve.joint import Reassignments
 from balanza.curve.scales import on_scale
 from balanza.errors import BalanzaError, Unsupported
 from balanza.preparation import prepare
+from balanza.progress import shown
 from balanza.provenance import derive_seed
 from balanza.registry import find
 from balanza.say import joined, say
@@ -67,7 +68,7 @@ def run(
     rows: list[dict[str, Any]] = []
     draws: list[pd.DataFrame] = []
     design, panel = None, None
-    for number, variant in zip(numbers, variants, strict=True):
+    for number, variant in shown(zip(numbers, variants, strict=True), len(variants), "variants"):
         if variant.design != design:
             design, panel = variant.design, _panel(variant, table)
         found, drawn = _one(variant, number, panel, seed, assigned)
