@@ -15,13 +15,22 @@ class BalanzaError(Exception):
     """
 
     def __init__(self, problem: str, *, where: str | None = None, cure: str | None = None) -> None:
-        self.problem, self.where, self.cure = problem.rstrip("."), where, cure
+        self.problem, self.where, self.cure = _shortened(problem).rstrip("."), where, cure
         super().__init__(str(self))
 
     def __str__(self) -> str:
         start = f"{self.where}: " if self.where else ""
         end = f" {self.cure.rstrip('.')}." if self.cure else ""
         return f"{start}{self.problem}.{end}"
+
+
+_MOST_LETTERS = 2_000
+
+
+def _shortened(problem: str) -> str:
+    """What quotes a bad file is as long as the file makes it."""
+    half = _MOST_LETTERS // 2
+    return problem if len(problem) <= _MOST_LETTERS else f"{problem[:half]} ... {problem[-half:]}"
 
 
 class SourceError(BalanzaError):
