@@ -17,7 +17,7 @@ class BalanzaError(Exception):
     """
 
     def __init__(self, problem: str, *, where: str | None = None, cure: str | None = None) -> None:
-        self.problem, self.where, self.cure = _open(problem), where, cure
+        self.problem, self.where, self.cure = _shortened(_open(problem)), where, cure
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -28,6 +28,15 @@ class BalanzaError(Exception):
 def _open(text: str) -> str:
     """A sentence without its full stop."""
     return text if isinstance(text, Said) and not text.endswith(".") else text.rstrip(".")
+
+
+_MOST_LETTERS = 2_000
+
+
+def _shortened(problem: str) -> str:
+    """What quotes a bad file is as long as the file makes it."""
+    half = _MOST_LETTERS // 2
+    return problem if len(problem) <= _MOST_LETTERS else f"{problem[:half]} ... {problem[-half:]}"
 
 
 class SourceError(BalanzaError):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from balanza import blind, periods
+from balanza import blind, bounded, periods
 from balanza.baseline import baseline_values
 from balanza.cells import Rows, changes_within
 from balanza.cohorts import NEVER, Axis, cohort_codes
@@ -20,6 +20,9 @@ from balanza.errors import PanelError
 from balanza.provenance import text_digest
 from balanza.say import say
 from balanza.separators import refuse_other_separator
+
+_LONGEST_NAME = 1_000
+"""Of a column: a file that is no table is one long name, which would be held against every other."""
 
 
 def rows_file(study_file: Path, study: Study, rows: Path | None) -> Path:
@@ -78,8 +81,11 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         raise PanelError("there is no such file", where=str(path), cure="Check the path")
     try:
         if path.suffix == ".parquet":
-            return pd.read_parquet(path, columns=columns)
-        refuse_other_separator(pd.read_csv(path, nrows=0).columns, str(path), PanelError)
+            return bounded.read_frame(path, columns)
+        header = pd.read_csv(path, nrows=0).columns
+        refuse_other_separator(header, str(path), PanelError)
+        if (longest := max(map(len, map(str, header)), default=0)) > _LONGEST_NAME:
+            raise PanelError(f"a column's name has {longest:,} letters", where=str(path), cure="Give a table")
         return _with_codes(pd.read_csv(path, usecols=columns), path)
     except (ValueError, OSError) as error:
         raise PanelError(f"cannot be read: {error}", where=str(path), cure="Give a csv in UTF-8 or parquet") from None

@@ -196,13 +196,18 @@ def _stated(entry: Any, graph: CausalGraph, where: str) -> list[Implication]:
     keys = {"left", "right", "given", "reading"}
     if not isinstance(entry, dict) or set(entry) != keys:
         raise ConfigError("needs just the keys left, right, given and reading", where=where, cure="Correct it")
-    sides = [[entry[key]] if isinstance(entry[key], str) else list(entry[key]) for key in ("left", "right", "given")]
+    nodes = [entry[key] for key in ("left", "right", "given")]
+    if not all(isinstance(side, str | list) and all(isinstance(name, str) for name in side) for side in nodes):
+        raise ConfigError("left, right and given are names of nodes or lists of them", where=where, cure="Correct it")
+    sides = [[side] if isinstance(side, str) else side for side in nodes]
     unknown = [name for side in sides for name in side if name not in graph.nodes]
     if unknown:
         raise ConfigError(f"{unknown[0]!r} is no node of graph {graph.name}", where=where, cure="Name a node")
     found = []
     for left in sides[0]:
         for right in sides[1]:
+            if left == right:
+                raise ConfigError(f"{left!r} stands on both sides", where=where, cure="Name two nodes")
             implication = Implication(left, right, tuple(sides[2]), (), str(entry["reading"]), stated=True)
             if not holds(graph, implication):
                 raise ConfigError(
