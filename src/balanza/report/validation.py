@@ -79,7 +79,7 @@ def write(results: Path, scores: Path, study_files: Iterable[Path], out: Path) -
     titles = {file.name: file.title for file in map(load_study_file, study_files)}
     draws = max((row["n"] for row in found["rows"]), default=0)
     for language in LANGUAGES:
-        with speaking(language):
+        with speaking(language, found.get("messages")):
             env = environment(_World(config), list(titles.items()), out.stem)
             page = env.get_template("validation.html.j2").render(found=found, draws=draws, kinds=_kinds(found, titles))
             write_text(out.parent / language.folder / out.name, page)
