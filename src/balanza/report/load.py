@@ -15,6 +15,7 @@ from balanza.contract import Study
 from balanza.provenance import read_json
 from balanza.registry import chosen
 from balanza.report import said
+from balanza.report.language import LANGUAGES
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -44,10 +45,10 @@ class StudyResults:
 
 @dataclass(frozen=True)
 class GraphResults:
-    """A causal graph: what was drawn, and what the tests of it found, None where it was not tested."""
+    """A causal graph: what was drawn, by language, and what the tests of it found, None where it was not tested."""
 
     drawn: Mapping[str, Any]
-    svg: str
+    svg: Mapping[str, str]
     falsification: Mapping[str, Any] | None = None
     discovery: Mapping[str, Any] | None = None
 
@@ -76,9 +77,11 @@ class OutlookResults:
 
 @dataclass(frozen=True)
 class WorldResults:
-    """What a run found for a world. `waiting` lists the studies that lack a file of the user's.
+    """What a run found for a world.
 
-    `sentences` tells by its English text what each sentence was made of (`balanza.say`).
+    `waiting` lists the studies that lack a file of the user's; `provenance` is what `trace` wrote, None where it did
+    not; `annex` is whether `make annex` has been called; `sentences` tells by its English text what each sentence was
+    made of (`balanza.say`).
     """
 
     config: Mapping[str, Any]
@@ -92,6 +95,8 @@ class WorldResults:
     graphs: tuple[GraphResults, ...] = ()
     weighing: Weighing | None = None
     outlook: OutlookResults | None = None
+    provenance: Mapping[str, Any] | None = None
+    annex: bool = False
     sentences: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -145,6 +150,8 @@ def load_world(
         graphs=tuple(_load_graph(results / "graph" / name) for name in graphs),
         weighing=_load_weighing(results / "versus", {study.name for study in ran}) if weighing else None,
         outlook=_load_outlook(results / "outlook"),
+        provenance=read_json(traced) if (traced := results / "provenance.json").is_file() else None,
+        annex=(results / "annex.html").is_file(),
         sentences=said.in_folders(results / name for name in read),
     )
 
@@ -174,7 +181,7 @@ def _load_graph(folder: Path) -> GraphResults:
     tests = {name: folder / f"{name}.json" for name in ("falsification", "discovery")}
     return GraphResults(
         drawn=read_json(folder / "graph.json"),
-        svg=(folder / "graph.svg").read_text("utf-8"),
+        svg={spoken.code: (folder / spoken.named("graph.svg")).read_text("utf-8") for spoken in LANGUAGES},
         **{name: read_json(path) if path.is_file() else None for name, path in tests.items()},
     )
 
