@@ -122,7 +122,8 @@ def _said(value: Any) -> Iterator[Said]:
     if isinstance(value, Said):
         yield value
     elif isinstance(value, Mapping):
-        for item in value.values():
+        for key, item in value.items():
+            yield from _said(key)
             yield from _said(item)
     elif isinstance(value, (list, tuple)):
         for item in value:

@@ -7,15 +7,15 @@ unit and period effects; a Poisson fit enters as least squares on its working re
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balanza.checks import _twoway, _words
-from balanza.checks._twoway import Design, Effect
+from balanza.checks import _hidden, _twoway, _words
+from balanza.checks._hidden import Case, squares
+from balanza.checks._twoway import Design
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
-from balanza.estimators import _summary
 from balanza.kernels import confounding as kernel
 from balanza.kernels.cluster_moments import Moments, information, inverse
 from balanza.say import joined, say, say_n
@@ -82,36 +82,6 @@ COLUMNS = ("treatment", "measure", "of", "strength", "r2_treatment", "r2_outcome
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class _Case:
-    """One treatment in the two-way fit.
-
-    error : classical standard error, a measure of size
-    ratio : of the clustered standard error to it
-    critical : t value of the study's level
-    void : why the standard error is no ground for a verdict, if it is none
-    """
-
-    study: Study
-    design: Design
-    found: Moments
-    index: int
-    effect: Effect
-    error: float
-    ratio: float
-    critical: float
-    void: str | None
-
-    @property
-    def name(self) -> str:
-        return self.design.names[self.index]
-
-    def interval(self, value: float, error: float) -> tuple[float, float]:
-        """Interval with a classical standard error made clustered."""
-        half = self.critical * self.ratio * error
-        return value - half, value + half
-
-
 def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
     """State robustness values, benchmarks, E-values, Oster's bound and what a weak proxy hides.
 
@@ -144,7 +114,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     before = _before(design)
     verdicts, rows, grids, sentences = [], [], [], []
     for index in range(len(design.names)):
-        case = _case(study, design, found, index, effects[index])
+        case = _hidden.case(study, design, found, index, effects[index])
         own = [*_robustness(case), *_benchmarks(case, before), *_e_values(case, estimates)]
         rows += [*own, *_selection(case), *_proxy(case)]
         grids.append(_grid(case))
@@ -158,23 +128,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     )
 
 
-def _case(study: Study, design: Design, found: Moments, index: int, effect: Effect) -> _Case:
-    own = float(information(found, np.array([index]))[0, 0])
-    error = float(np.sqrt(_squares(found) / found.freedom / own))
-    critical = _summary.critical(study.level, effect.freedom)
-    void = _twoway.void_error(design, index, study.treatments[index], effect)
-    return _Case(study, design, found, index, effect, error, effect.error / error, critical, void)
-
-
-def _squares(found: Moments, without: np.ndarray | None = None) -> float:
-    """Sum of squared residuals, of all terms or without some."""
-    kept = np.setdiff1d(np.arange(found.gram.shape[1]), [] if without is None else without)
-    gradient = found.gradient.sum(axis=0)[kept]
-    solved = inverse(found.gram.sum(axis=0)[np.ix_(kept, kept)]) @ gradient
-    return float(found.square.sum() - gradient @ solved)
-
-
-def _robustness(case: _Case) -> Iterator[Row]:
+def _robustness(case: Case) -> Iterator[Row]:
     t = case.effect.value / case.error
     low, high = case.interval(case.effect.value, case.error)
     sort = say("Poisson, as weighted least squares") if case.design.counts else say("least squares")
@@ -212,7 +166,7 @@ def _terms(found: Moments, place: int, varying: bool) -> np.ndarray:
     return np.array([place]) if varying else found.periods + 1 + place
 
 
-def _benchmarks(case: _Case, before: np.ndarray | str) -> Iterator[Row]:
+def _benchmarks(case: Case, before: np.ndarray | str) -> Iterator[Row]:
     design = case.design
     treatments = len(design.names)
     for place, name in enumerate(design.varying_names):
@@ -235,14 +189,14 @@ def _benchmarks(case: _Case, before: np.ndarray | str) -> Iterator[Row]:
     yield from _benchmark(case, wide, _terms(wide, design.baseline.shape[1], False), own)
 
 
-def _benchmark(case: _Case, found: Moments, terms: np.ndarray, name: str) -> Iterator[Row]:
+def _benchmark(case: Case, found: Moments, terms: np.ndarray, name: str) -> Iterator[Row]:
     """The estimate had a hidden cause been as strong as a covariate, twice and three times as strong."""
     target = np.array([case.index])
     others = np.setdiff1d(np.arange(found.gram.shape[1]), [case.index, *terms])
     left, net = (float(information(found, target, rest)[0, 0]) for rest in (others, None))
     ours = 1 - net / left
-    theirs = 1 - _squares(found) / _squares(found, terms)
-    value, error = float(found.coefficients[case.index]), np.sqrt(_squares(found) / found.freedom / net)
+    theirs = 1 - squares(found) / squares(found, terms)
+    value, error = float(found.coefficients[case.index]), np.sqrt(squares(found) / found.freedom / net)
     start: Row = {"treatment": case.name, "measure": say("benchmark"), "of": name}
     if found is not case.found:
         low, high = case.interval(value, float(error))
@@ -271,7 +225,7 @@ def _benchmark(case: _Case, found: Moments, terms: np.ndarray, name: str) -> Ite
         }
 
 
-def _e_values(case: _Case, estimates: Mapping[str, Estimate]) -> Iterator[Row]:
+def _e_values(case: Case, estimates: Mapping[str, Estimate]) -> Iterator[Row]:
     name: Row = {"treatment": case.name, "measure": "E-value"}
     stem = case.study.headline or ""
     headline = estimates.get(stem if len(case.design.names) == 1 else f"{stem}.{case.name}")
@@ -295,7 +249,7 @@ def _e_values(case: _Case, estimates: Mapping[str, Estimate]) -> Iterator[Row]:
     }
 
 
-def _selection(case: _Case) -> Iterator[Row]:
+def _selection(case: Case) -> Iterator[Row]:
     name: Row = {"treatment": case.name, "measure": say("Oster (2019)")}
     found, treatments = case.found, np.arange(len(case.design.names))
     controls = np.setdiff1d(np.arange(found.gram.shape[1]), [*treatments, *found.periods])
@@ -308,12 +262,12 @@ def _selection(case: _Case) -> Iterator[Row]:
     project = total[np.ix_(target, rest)] @ inverse(total[np.ix_(rest, rest)])
     raw = float(information(found, target, rest)[0, 0])
     uncontrolled = float((gradient[target] - project @ gradient[rest])[0] / raw)
-    outcome = _squares(found, np.r_[target, controls])
+    outcome = squares(found, np.r_[target, controls])
     given = kernel.Selection(
         uncontrolled=uncontrolled,
         controlled=case.effect.value,
-        r2_uncontrolled=1 - _squares(found, controls) / outcome,
-        r2_controlled=1 - _squares(found) / outcome,
+        r2_uncontrolled=1 - squares(found, controls) / outcome,
+        r2_controlled=1 - squares(found) / outcome,
         outcome=outcome,
         treatment=raw,
         left=float(information(found, target)[0, 0]),
@@ -326,7 +280,7 @@ def _selection(case: _Case) -> Iterator[Row]:
     yield name | {"of": say("effect under equal selection"), "value": bound, "note": note}
 
 
-def _proxy(case: _Case) -> Iterator[Row]:
+def _proxy(case: Case) -> Iterator[Row]:
     name: Row = {"treatment": case.name, "measure": "proxy", "of": PROXY}
     design, found = case.design, case.found
     if PROXY in design.varying_names:
@@ -356,7 +310,7 @@ def _proxy(case: _Case) -> Iterator[Row]:
         yield name | {"strength": reliability, "value": value, "note": note}
 
 
-def _grid(case: _Case) -> pd.DataFrame:
+def _grid(case: Case) -> pd.DataFrame:
     """The estimate and its t, clustered, over strengths of a hidden cause."""
     import pandas as pd
 
@@ -379,7 +333,7 @@ def _rivals(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row["measure"] == "benchmark" and row.get("strength") == 1]
 
 
-def _measured(case: _Case) -> bool:
+def _measured(case: Case) -> bool:
     """Whether the study has a covariate, without which nothing measured tells how strong causes are."""
     return bool(case.design.varying_names or case.design.baseline_names)
 
@@ -388,12 +342,12 @@ def _holds_zero(row: Row) -> bool:
     return bool(row["low"] <= 0 <= row["high"])
 
 
-def _explains_away(case: _Case, row: Row) -> bool:
+def _explains_away(case: Case, row: Row) -> bool:
     """Whether a hidden cause as strong as a benchmark brings zero into the interval, or takes it beyond zero."""
     return "low" not in row or _holds_zero(row) or row["value"] * case.effect.value <= 0
 
 
-def _verdict(case: _Case, rows: list[Row]) -> bool | None:
+def _verdict(case: Case, rows: list[Row]) -> bool | None:
     """Whether no benchmark explains the estimate away; None where nothing is to be explained away, or held against."""
     rivals = _rivals(rows)
     if case.void or not _measured(case) or _holds_zero(rows[0]) or not rivals:
@@ -401,7 +355,7 @@ def _verdict(case: _Case, rows: list[Row]) -> bool | None:
     return not any(_explains_away(case, row) for row in rivals)
 
 
-def _sentence(case: _Case, rows: list[Row], verdict: bool | None) -> str:
+def _sentence(case: Case, rows: list[Row], verdict: bool | None) -> str:
     whole, reach = (100 * row["value"] for row in rows if row["measure"] == ROBUSTNESS)
     start = say(
         "A hidden cause that explains {whole:.1f} % of what unit and period effects leave of both"

@@ -167,6 +167,7 @@ def _text(study: Study, fitted: _Fit, found: Influence, name: str) -> str:
         about = say("about ") if counts or fitted.left_out is None else ""
         turned = int((np.sign(whole + found.change) != np.sign(whole)).sum())
         sign = {0: say("no cluster turns its sign by being left out"), 1: say("leaving out one cluster turns its sign")}
+        several = say("leaving out one of {turned} clusters turns its sign", turned=turned)
         first = say(
             "{name}The two-way effect of {own} would be {about}{other} without {called}, which moves it most; {turns}.",
             name=name,
@@ -174,7 +175,7 @@ def _text(study: Study, fitted: _Fit, found: Influence, name: str) -> str:
             about=about,
             other=shown(whole + found.change[most]),
             called=called(most),
-            turns=sign.get(turned, say("leaving out one of {turned} clusters turns its sign", turned=turned)),
+            turns=sign.get(turned, several),
         )
     heaviest, total = int(found.share.argmax()), len(found.share)
     return say(

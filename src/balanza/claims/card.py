@@ -132,11 +132,9 @@ def _by_check(criterion: Criterion, found: Finding) -> tuple[Answer, str]:
     name = str(criterion.check)
     check = found.checks.get(name)
     if check is None:
-        return "not applicable", say(
-            "The check {name} {reason}.",
-            name=name,
-            reason=found.left_out.get(name, say("is not among those of the study")),
-        )
+        other = say("is not among those of the study")
+        reason = found.left_out.get(name, other)
+        return "not applicable", say("The check {name} {reason}.", name=name, reason=reason)
     if check["status"] != "ran":
         return "not possible", str(check["reason"])
     if criterion.column is None:

@@ -168,7 +168,7 @@ def _rows(study: Study, panel: Panel, learner: str) -> _Rows:
     try:
         within.refuse_collinear(mass, np.where(seen, doses, 0.0), flat @ flat.T)
     except within.Degenerate as problem:
-        raise _nothing_left(study, problem, "unit and period effects") from None
+        raise _nothing_left(study, problem, say("unit and period effects")) from None
     features = _polynomials(covariates, seen)
     if learner != "lasso":
         features = np.hstack([features, _levels(covariates, seen)])
@@ -183,11 +183,13 @@ def _rows(study: Study, panel: Panel, learner: str) -> _Rows:
 
 
 def _nothing_left(study: Study, problem: within.Degenerate, beside: str) -> Unsupported:
-    others = " and the other treatments" if len(study.treatments) > 1 else ""
+    told = {"name": study.treatments[problem.index or 0].name, "beside": beside}
+    alone = say("{name} has no variation of its own beside {beside}", **told)
+    both = say("{name} has no variation of its own beside {beside} and the other treatments", **told)
     return Unsupported(
-        f"{study.treatments[problem.index or 0].name} has no variation of its own beside {beside}{others}",
+        both if len(study.treatments) > 1 else alone,
         where=SPEC.name,
-        cure="Use rows in which it varies between units over time, or fewer covariates",
+        cure=say("Use rows in which it varies between units over time, or fewer covariates"),
     )
 
 
@@ -242,7 +244,7 @@ def _joint(study: Study, rows: _Rows, outcome: np.ndarray, treatments: np.ndarra
     try:
         within.refuse_collinear(np.ones((len(outcome), 1)), rows.treatments.T[:, :, None], information)
     except within.Degenerate as problem:
-        raise _nothing_left(study, problem, "unit and period effects, what covariates explain") from None
+        raise _nothing_left(study, problem, say("unit and period effects, what covariates explain")) from None
     value = np.linalg.solve(information, treatments.T @ outcome)
     sums = clustered(treatments * (outcome - treatments @ value)[:, None], rows.cluster)
     influence = np.linalg.solve(information, sums.T)
@@ -273,15 +275,13 @@ def _estimate(
 
     treatment, freedom = study.treatments[index], panel.n_clusters - 1
     value, doses = float(effects.value[index]), rows.doses[:, index]
-    unit = treatment.unit or say("unit of treatment")
-    told = {"scale": _rates.scale(study, panel), "unit": unit}
-    estimand = say("Change of {scale} per {unit}, given the covariates", **told)
-    if len(study.treatments) > 1:
-        estimand = say("Change of {scale} per {unit}, given the covariates and the other treatments", **told)
+    told = {"scale": _rates.scale(study, panel), "unit": treatment.unit or say("unit of treatment")}
+    alone = say("Change of {scale} per {unit}, given the covariates", **told)
+    both = say("Change of {scale} per {unit}, given the covariates and the other treatments", **told)
     return _level.estimate(
         replace(study, treatments=(treatment,)),
         panel,
-        estimand,
+        alone if len(study.treatments) == 1 else both,
         value,
         float(np.sqrt(effects.covariance[index, index])),
         _level.Sample(

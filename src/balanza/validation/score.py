@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from balanza.checks import _words
 from balanza.say import joined, say, say_n
 
 KEYS = ("kind", "study", "selection", "flavour", "estimator", "treatment")
@@ -77,7 +78,7 @@ def score(tables: Iterable[pd.DataFrame], level: float) -> pd.DataFrame:
         dict(zip(KEYS, key, strict=True)) | _scored(group.sort_values("draw"), level)
         for key, group in together.groupby(list(KEYS), sort=False)
     ]
-    found = pd.DataFrame(rows).astype({"passed": object})  # True, False or None, never a number
+    found = _words.table(rows).astype({"passed": object})  # True, False or None, never a number
     places = {"selection": SELECTIONS, "flavour": FLAVOURS}
     order = found.assign(
         **{
