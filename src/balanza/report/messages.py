@@ -32,7 +32,7 @@ METHODS = (
 CALLED = {"treatments", "window", "covariates"}
 CONFIGURATION = {
     "costs.yaml": {"title", "counts", "source", "leaves_out", "certainty"},
-    "grades.yaml": {"title", "question"},
+    "grades.yaml": {"grade", "title", "question"},
     "outcomes.yaml": {"title", "about", "caution", "reason", "closes"},
     "outlook.yaml": {"name", "what"},
     "priors.yaml": {"about", "reason"},
