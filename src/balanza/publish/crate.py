@@ -73,5 +73,5 @@ def _properties(source: Mapping[str, Any]) -> dict[str, Any]:
         "license": source["licence"],
         "contentSize": str(source["bytes"]),
         "sha256": source["sha256"],
-        "dateAccessed": source["retrieved"],
+        "sdDatePublished": source["retrieved"],
     }

@@ -17,8 +17,10 @@ from balanza.report.provenance import citation
 
 CHART = "pesos.svg"
 QUESTION = N_("Does National Guard presence, or prevention spending, reduce homicide in Mexico's municipalities?")
-TITLE, LINE, LIMITS, CLAIMS = 150, 480, 9, 14
-"""Most letters of a title and of a sentence, most limits and claims: what is longer is whole in the report."""
+TITLE, LINE, NOTE = 150, 480, 220
+"""Most letters of a title, of a sentence and of what stands in a list: what is longer is whole in the report."""
+LIMITS, CLAIMS = 8, 12
+"""Most lines of a kind."""
 
 
 def of_world(world: WorldResults) -> tuple[dict[str, Any], dict[str, str]]:
@@ -100,8 +102,10 @@ def _card(found: StudyResults, card: Mapping[str, Any]) -> dict[str, Any]:
         "finding": _short(words.finding(row, study.outcome.column, unit, study.level)),
         "truth": words.against_truth(row),
         "missed": row.get("covers_truth") is False,
-        "lines": [_short(line) for line in [card["counts_words"], *card["lines"]] if line],
-        "source": _short(f"{said(row['title'])}, {said(row['standard_error_type'])}" if row["status"] == "ran" else ""),
+        "lines": [_short(line, NOTE) for line in [card["counts_words"], *card["lines"]] if line],
+        "source": _short(
+            f"{said(row['title'])}, {said(row['standard_error_type'])}" if row["status"] == "ran" else "", NOTE
+        ),
     }
 
 
@@ -121,7 +125,13 @@ def _claims(world: WorldResults) -> Iterable[list[str]]:
             value, span = words.percent(change[0]), words.interval(change[1:], words.percent)
         else:
             value, span = words.number(row["value"]), words.interval(row["interval"])
-        yield [_short(_titled(found, card), 90), said(card["grade"]) or "–", value, span, f"`{row['estimator']}`"]
+        yield [
+            _short(_titled(found, card), TITLE // 2),
+            said(card["grade"]) or "–",
+            value,
+            span,
+            f"`{row['estimator']}`",
+        ]
     if len(cards) > CLAIMS:
         yield [_("and {n} more in the report").format(n=len(cards) - CLAIMS), "", "", "", ""]
 
@@ -153,7 +163,7 @@ def _limits(world: WorldResults, chosen: Sequence[tuple[StudyResults, Mapping[st
         _("No cost for each life saved where the interval of the effect contains zero."),
     ]
     found = list(dict.fromkeys([*general, *stated]))
-    yield from (_short(said(line), 260) for line in found[:LIMITS])
+    yield from (_short(said(line), NOTE) for line in found[:LIMITS])
     if len(found) > LIMITS:
         yield _("And {n} more, on the studies' pages.").format(n=len(found) - LIMITS)
 
