@@ -14,6 +14,8 @@ from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
 from balanza.graph.load import load
+from balanza.panel.breaks import BREAKS
+from balanza.panel.quality import SECTIONS
 
 PACKAGE = Path(__file__).parents[1]
 KEYWORDS: dict[str, Any] = {
@@ -69,6 +71,8 @@ def extracted(config: Path, shipped: Collection[str] | None = None) -> Catalog:
     found = Catalog()
     for message, context in _messages():
         found.add(message, context=context)
+    for text in _of_quality():
+        found.add(text)
     for pattern, keys in CONFIGURATION.items():
         for path in _files(config, pattern, shipped):
             for text in _texts_under(keys, yaml.safe_load(path.read_text("utf-8"))):
@@ -103,6 +107,14 @@ def _texts_under(keys: Collection[str], node: Any, key: str = "") -> Iterator[st
             yield from _texts_under(keys, value, key)
     elif isinstance(node, str) and key in keys:
         yield node.strip()
+
+
+def _of_quality() -> Iterator[str]:
+    """What the panel's report of its quality says in words that do not change from run to run."""
+    for title, sentence, columns in SECTIONS.values():
+        yield from (title, sentence, *(column.replace("_", " ") for column in columns))
+    for _, _, what, treatment in BREAKS:
+        yield from (what, treatment)
 
 
 def _of_graph(path: Path) -> Iterator[str]:
