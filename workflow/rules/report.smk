@@ -1,6 +1,8 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,outlook,provenance,quality,weighing}.html and one page a study, and the same in
-#        es/; brief.pdf and brief.es.pdf; provenance.json, what the page of that name shows; costs.html, what each job took.
+# Makes: results/<world>/{index,graph,outlook,provenance,quality,weighing}.html and one page a study, with their tables in
+#        tables/<page>, and the same in es/; brief.pdf and brief.es.pdf; provenance.json, what the page of that name shows;
+#        tables/<study>.<table>.tex; costs.html, what each job took.
+PAGES = ["index", *LISTED, "graph", "quality", "weighing", "outlook", "provenance"]
 
 
 rule trace:
@@ -106,19 +108,9 @@ rule report:
         scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
         words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
-        pages=[
-            f"{RESULTS}/{page}"
-            for page in page_files(
-                "index",
-                *LISTED,
-                "graph",
-                "quality",
-                "weighing",
-                "outlook",
-                "provenance",
-            )
-        ],
-        briefs=[f"{RESULTS}/{language.brief}" for language in LANGUAGES],
+        pages=[f"{RESULTS}/{page}" for page in page_files(*PAGES)],
+        tables=[directory(f"{RESULTS}/{folder}") for folder in page_tables(*PAGES)],
+        briefs=[f"{RESULTS}/{spoken.named('brief.pdf')}" for spoken in LANGUAGES],
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",
@@ -184,7 +176,8 @@ rule costs:
         ],
         words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
-        [f"{RESULTS}/{page}" for page in page_files("costs")],
+        pages=[f"{RESULTS}/{page}" for page in page_files("costs")],
+        tables=[directory(f"{RESULTS}/{folder}") for folder in page_tables("costs")],
     log:
         f"{RESULTS}/logs/costs.log",
     params:

@@ -105,7 +105,11 @@ rule validation_page:
         scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
         words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
-        [f"{RESULTS}/{page}" for page in page_files("validation{whole}")],
+        pages=[f"{RESULTS}/{page}" for page in page_files("validation{whole}")],
+        tables=[
+            directory(f"{RESULTS}/{folder}")
+            for folder in page_tables("validation{whole}")
+        ],
     log:
         f"{RESULTS}/logs/validation/page{{whole}}.log",
     wildcard_constraints:
@@ -115,5 +119,5 @@ rule validation_page:
     message:
         "Writing the page of the validation"
     shell:
-        "{PYTHON} validation-page --results {RESULTS} --scores {input.scores} {params.studies:q} --out {output[0]}"
+        "{PYTHON} validation-page --results {RESULTS} --scores {input.scores} {params.studies:q} --out {output.pages[0]}"
         " &> {log}"
