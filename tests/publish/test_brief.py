@@ -28,7 +28,7 @@ def world(run: Run) -> WorldResults:
 
 def test_a_run_has_a_brief_of_two_pages_in_each_language(run: Run) -> None:
     for language in LANGUAGES:
-        assert pages(run.results / language.named("brief.pdf")) == 2
+        assert pages(run.results / language.brief) == 2
 
 
 def test_the_brief_says_what_the_card_says_and_how_to_check_it(run: Run, world: WorldResults) -> None:

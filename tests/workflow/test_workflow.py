@@ -98,7 +98,7 @@ def test_a_blind_run_stands_apart_from_the_real_one_and_sees_no_truth(project: P
     told = project.snakemake("-n", "-p", config=("blind=true",)).stdout
     assert "results/synthetic-blind/index.html" in told
     assert "results/synthetic/" not in told
-    assert told.count(" --blind --seed ") == 9
+    assert told.count(" --blind --seed ") == 13
     assert "--truth" not in told
     assert not {"falsify", "discover"} & set(re.findall(r"^rule (\w+):", told, re.MULTILINE))
 
@@ -119,14 +119,14 @@ def test_editing_what_reads_the_graph_reruns_its_answers_and_those_that_read_the
         planned = project.planned()
     finally:
         path.write_text(text)
-    assert planned["identify"] == 9
+    assert planned["identify"] == 13
     assert not {"tidy", "panel"} & set(planned)
 
 
 def test_every_study_with_a_graph_has_its_answer_and_its_assumptions(project: Project) -> None:
     folder = project.folder / "results" / "synthetic" / "studies"
     found = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/identification.json")}
-    assert len(found) == 9
+    assert len(found) == 13
     assert found["versus"]["joint"]["nodes"] == ["GN", "SOCPROG"]
     estimate = json.loads((folder / "prevention_adjusted" / "estimates" / "poisson.json").read_text())
     assert estimate["status"] == "ran"

@@ -110,7 +110,7 @@ rule report:
     output:
         pages=[f"{RESULTS}/{page}" for page in page_files(*PAGES)],
         tables=[directory(f"{RESULTS}/{folder}") for folder in page_tables(*PAGES)],
-        briefs=[f"{RESULTS}/{spoken.named('brief.pdf')}" for spoken in LANGUAGES],
+        briefs=[f"{RESULTS}/{language.brief}" for language in LANGUAGES],
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",

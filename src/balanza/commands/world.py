@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from balanza.commands.options import Level, Out, Results, Seed, StudyFile, World, app
+from balanza.commands.options import Draws, Level, Out, Results, Seed, StudyFile, World, app
 from balanza.errors import ConfigError
 from balanza.told import wrote
 
@@ -26,11 +26,34 @@ def weigh(
     world: World = "own panel",
     truth: Annotated[Path | None, typer.Option(help="truth.json of the synthetic world.")] = None,
     level: Level = 0.95,
+    beside: Annotated[list[Path] | None, typer.Option(help="A study of the same arms; once for each.")] = None,
+    studies: Annotated[Path | None, typer.Option(help="results/<world>/studies, for these and the next.")] = None,
+    displacement: Annotated[Path | None, typer.Option(help="A study of what the first arm does next door.")] = None,
+    seed: Seed = 20190701,
+    draws: Draws = 999,
 ) -> None:
     """Weigh the two arms of a study: what the same pesos buy on each."""
     from balanza.verbs import weigh
 
-    weigh.run(study, rows, estimates, checks, panel, out, costs, priors, outcomes, world, truth, level)
+    weigh.run(
+        study,
+        rows,
+        estimates,
+        checks,
+        panel,
+        out,
+        costs,
+        priors,
+        outcomes,
+        world,
+        truth,
+        level,
+        beside or [],
+        studies,
+        displacement,
+        seed,
+        draws,
+    )
     wrote(out / "pesos.json", out / "pesos.parquet")
 
 
@@ -55,11 +78,12 @@ def place(
     out: Out,
     themes: Annotated[Path, typer.Option(help="The themes, YAML.")] = Path("config/themes.yaml"),
     weighed: Annotated[Path | None, typer.Option(help="What `weigh` wrote.")] = None,
+    checks: Annotated[list[Path] | None, typer.Option("--check", help="A check that a theme names; each.")] = None,
 ) -> None:
     """Give each theme of the project its place: what was found of it, and what is missing."""
     from balanza.verbs import place
 
-    place.run(themes, claims, out, weighed)
+    place.run(themes, claims, out, weighed, checks or [])
     wrote(out)
 
 

@@ -48,6 +48,11 @@ class Language:
         stem, dot, end = file.rpartition(".")
         return file if self is ENGLISH else f"{stem}.{self.code}{dot}{end}"
 
+    @property
+    def brief(self) -> str:
+        """The file of the two-page brief; all lie in the folder of the results, since they are sent about."""
+        return self.named("brief.pdf")
+
 
 ENGLISH = Language("en", "English", "en", "en-US")
 SPANISH = Language("es", "Español", "es_MX", "es-MX", "es/")

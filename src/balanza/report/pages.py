@@ -96,7 +96,7 @@ def _write_page(world: WorldResults, out: Path, name: str) -> None:
     for spoken in LANGUAGES:
         with speaking(spoken):
             if name == "brief":
-                typeset(*brief.of_world(world), out / spoken.named("brief.pdf"))
+                typeset(*brief.of_world(world), out / spoken.brief)
                 continue
             template, content = _page(world, name)
             env = environment(world, list(_studies(world).items()), name)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from balanza.report import charts, words
+from balanza.report import charts, next_door, words
 from balanza.report.language import N_, figures, ngettext, said
 from balanza.report.language import gettext as _
 from balanza.report.load import Weighing
@@ -18,6 +18,7 @@ STATUSES = {
     "claimed": N_("an effect is claimed"),
     "no claim": N_("no effect is claimed"),
     "no estimate": N_("no estimate came"),
+    "estimated": N_("estimated, and judged by nothing else"),
     "measured": N_("measured"),
     "not measured": N_("not measured"),
     "not in this run": N_("not in this run"),
@@ -75,6 +76,7 @@ def _pesos(result: Mapping[str, Any], lines: pd.DataFrame | None) -> dict[str, A
         "ran": True,
         "sentences": [*_bought(result, lead), _verdict(result, lead)],
         "frequentist": _frequentist(result, lead),
+        "randomized": _randomized(result, lead),
         "bayesian": _bayesian(result, lead),
         "flips": list(_flips(result, lead)),
         "buys": list(_buys(result)),
@@ -85,6 +87,8 @@ def _pesos(result: Mapping[str, Any], lines: pd.DataFrame | None) -> dict[str, A
         "beyond": bool(lines["beyond"].any()),
         "alone": {name: sentence for name, sentence in result["checks"].items() if sentence},
         "truth": _truth(result, lead),
+        "displacement": list(next_door.sentences(result, lead)),
+        "next_door": next_door.rows(result),
     }
 
 
@@ -195,6 +199,37 @@ def _frequentist(result: Mapping[str, Any], case: Mapping[str, Any]) -> str:
         clusters=arms["n_clusters"],
         correlation=words.number(arms["correlation"], 2),
     )
+
+
+def _randomized(result: Mapping[str, Any], case: Mapping[str, Any]) -> str:
+    """What handing both arms' doses round would say, which no one did."""
+    first, second = _names(result)
+    found = case["randomization"]
+    if found["reason"]:
+        return _("Both arms cannot be handed to other clusters together: {reason}").format(reason=said(found["reason"]))
+    told = {
+        "first": first,
+        "second": second,
+        "clusters": result["arms"][0]["n_clusters"],
+        "strata": found["strata"],
+        "outcome": said(result["outcome"]),
+        "when": said(found["when"]),
+        "p": words.p_value(found["p_one_sided"]),
+        "draws": found["draws"],
+    }
+    return said(WITHIN if found["strata"] > 1 else AMONG_ALL).format(**told)
+
+
+WITHIN = N_(
+    "Had {first} and {second} bought the same, and had the doses of both been handed to the {clusters} clusters"
+    " together and at random within {strata} strata of {outcome} {when} (which they were not), the difference would"
+    " have favoured {second} as much or more with one-sided p {p} ({draws} draws)."
+)
+AMONG_ALL = N_(
+    "Had {first} and {second} bought the same, and had the doses of both been handed to the {clusters} clusters"
+    " together and at random (which they were not), the difference would have favoured {second} as much or more with"
+    " one-sided p {p} ({draws} draws)."
+)
 
 
 def _p(case: Mapping[str, Any]) -> float:
