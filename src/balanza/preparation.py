@@ -18,6 +18,7 @@ from balanza.config import load_study_file
 from balanza.contract import NEGATIVE_CONTROL, Panel, Study, Treatment
 from balanza.errors import PanelError
 from balanza.provenance import text_digest
+from balanza.say import say
 from balanza.separators import refuse_other_separator
 
 
@@ -181,9 +182,9 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
     inside = _window(study, time, monthly)
     baseline = baseline_values(study, whole, time, inside, monthly)
     complete = _complete(study, table)
-    complete |= {f"{name} before treatment": np.isnan(values) for name, values in baseline.items()}
+    complete |= {say("{name} before treatment", name=name): np.isnan(values) for name, values in baseline.items()}
     dropped = {"outside the window": int((~inside).sum())}
-    dropped |= {f"{column} missing": int((inside & gone).sum()) for column, gone in complete.items()}
+    dropped |= {say("{column} missing", column=column): int((inside & gone).sum()) for column, gone in complete.items()}
     keep = inside & ~np.logical_or.reduce([np.zeros(len(table), bool), *complete.values()])
     late = _never_dosed(study, table, time, keep, monthly)
     dropped |= {f"{label}, and so no dose": int(gone.sum()) for label, gone in late.items()}
@@ -384,12 +385,27 @@ def _oddities(
         if treatment.kind == "binary":
             cohorts = frame.groupby("unit")[f"g_{name}"].first().to_numpy()
             late = int((cohorts >= len(labels)).sum())
-            what = f"{late:,} of {len(cohorts):,} units have a first treated period after the last one, {labels[-1]}"
-            said += [f"{what}, and count as treated after the window ({name})"] if late else []
+            if late:
+                told = say(
+                    "{late:,} of {units:,} units have a first treated period after the last one, {last}, and count as"
+                    " treated after the window ({treatment})",
+                    late=late,
+                    units=len(cohorts),
+                    last=labels[-1],
+                    treatment=name,
+                )
+                said.append(told)
         elif name in start:
             before = frame["period"].to_numpy() < start[name]
             early = int((before & (rows.numbers(str(treatment.column), "dose") > 0)).sum())
-            use = "stay as they are" if treatment.dose == "current" else "are taken as 0"
-            what = f"{early:,} rows have a dose above 0 before the start, {labels[start[name]]}"
-            said += [f"{what}; these doses {use} ({name})"] if early else []
+            use = say("stay as they are") if treatment.dose == "current" else say("are taken as 0")
+            if early:
+                told = say(
+                    "{early:,} rows have a dose above 0 before the start, {start}; these doses {use} ({treatment})",
+                    early=early,
+                    start=labels[start[name]],
+                    use=use,
+                    treatment=name,
+                )
+                said.append(told)
     return tuple(said)

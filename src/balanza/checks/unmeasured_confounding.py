@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balanza.checks import _twoway
+from balanza.checks import _twoway, _words
 from balanza.checks._twoway import Design, Effect
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.estimators import _summary
 from balanza.kernels import confounding as kernel
 from balanza.kernels.cluster_moments import Moments, information, inverse
+from balanza.say import joined, say, say_n
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +77,7 @@ R2_MAX = 1.3
 PROXY = "criminal_presence"
 RELIABILITIES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 GRID = 21
+ROBUSTNESS = say("robustness value")
 COLUMNS = ("treatment", "measure", "of", "strength", "r2_treatment", "r2_outcome", "value", "low", "high", "note")
 Row = dict[str, Any]
 
@@ -149,9 +151,11 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         verdicts.append(_verdict(case, own))
         sentences.append(_sentence(case, own, verdicts[-1]))
     judged = [verdict for verdict in verdicts if verdict is not None]
-    table = pd.DataFrame([{column: row.get(column) for column in COLUMNS} for row in rows], columns=list(COLUMNS))
+    table = _words.table([{column: row.get(column) for column in COLUMNS} for row in rows], COLUMNS)
     values = {"errors": effects[0].error_type, "freedom": found.freedom}
-    return CheckResult(SPEC.name, all(judged) if judged else None, " ".join(sentences), values, table, pd.concat(grids))
+    return CheckResult(
+        SPEC.name, all(judged) if judged else None, joined(sentences, " "), values, table, pd.concat(grids)
+    )
 
 
 def _case(study: Study, design: Design, found: Moments, index: int, effect: Effect) -> _Case:
@@ -173,15 +177,20 @@ def _squares(found: Moments, without: np.ndarray | None = None) -> float:
 def _robustness(case: _Case) -> Iterator[Row]:
     t = case.effect.value / case.error
     low, high = case.interval(case.effect.value, case.error)
-    sort = "Poisson, as weighted least squares" if case.design.counts else "least squares"
+    sort = say("Poisson, as weighted least squares") if case.design.counts else say("least squares")
     share = kernel.partial_r2(t, case.found.freedom)
     whole = kernel.robustness_value(t, case.found.freedom)
     reach = kernel.robustness_value(t, case.found.freedom, case.critical * case.ratio)
     name = {"treatment": case.name}
-    yield name | {"measure": "estimate", "value": case.effect.value, "low": low, "high": high, "note": sort}
-    yield name | {"measure": "partial R2", "value": share, "note": "of the treatment with the outcome"}
-    yield name | {"measure": "robustness value", "of": "estimate", "value": whole, "note": "explains it away"}
-    yield name | {"measure": "robustness value", "of": "interval", "value": reach, "note": "makes it contain zero"}
+    yield name | {"measure": say("estimate"), "value": case.effect.value, "low": low, "high": high, "note": sort}
+    yield name | {"measure": say("partial R2"), "value": share, "note": say("of the treatment with the outcome")}
+    yield name | {"measure": ROBUSTNESS, "of": say("estimate"), "value": whole, "note": say("explains it away")}
+    yield name | {
+        "measure": ROBUSTNESS,
+        "of": say("interval"),
+        "value": reach,
+        "note": say("makes it contain zero"),
+    }
 
 
 def _before(design: Design) -> np.ndarray | str:
@@ -189,13 +198,13 @@ def _before(design: Design) -> np.ndarray | str:
     treated = np.nan_to_num(design.treatments).any(axis=(0, 1))
     first = int(np.argmax(treated))
     if first == 0:
-        return "treatment is there from the first period on"
+        return say("treatment is there from the first period on")
     weight, outcome = design.weight[:, :first], design.outcome[:, :first]
     total = np.nansum(weight, axis=1, where=~np.isnan(outcome))
     if not (total > 0).all():
-        return "a unit has no row before treatment"
+        return say("a unit has no row before treatment")
     mean = np.nansum(outcome if design.counts else outcome * weight, axis=1) / total
-    return mean if np.ptp(mean) > 0 else "the outcome before treatment is the same for all units"
+    return mean if np.ptp(mean) > 0 else say("the outcome before treatment is the same for all units")
 
 
 def _terms(found: Moments, place: int, varying: bool) -> np.ndarray:
@@ -210,9 +219,14 @@ def _benchmarks(case: _Case, before: np.ndarray | str) -> Iterator[Row]:
         yield from _benchmark(case, case.found, _terms(case.found, treatments + place, True), name)
     for place, name in enumerate(design.baseline_names):
         yield from _benchmark(case, case.found, _terms(case.found, place, False), name)
-    own = f"{case.study.outcome.column} before treatment"
+    own = say("{column} before treatment", column=case.study.outcome.column)
     if isinstance(before, str):
-        yield {"treatment": case.name, "measure": "benchmark", "of": own, "note": f"not possible: {before}"}
+        yield {
+            "treatment": case.name,
+            "measure": say("benchmark"),
+            "of": own,
+            "note": say("not possible: {reason}", reason=before),
+        }
         return
     linear = _twoway.linearise(design, design.regressors)
     whole = np.hstack([design.baseline, before[:, None]])
@@ -229,15 +243,21 @@ def _benchmark(case: _Case, found: Moments, terms: np.ndarray, name: str) -> Ite
     ours = 1 - net / left
     theirs = 1 - _squares(found) / _squares(found, terms)
     value, error = float(found.coefficients[case.index]), np.sqrt(_squares(found) / found.freedom / net)
-    start: Row = {"treatment": case.name, "measure": "benchmark", "of": name}
+    start: Row = {"treatment": case.name, "measure": say("benchmark"), "of": name}
     if found is not case.found:
         low, high = case.interval(value, float(error))
-        yield start | {"strength": 0, "value": value, "low": low, "high": high, "note": f"with {name} in the fit"}
+        yield start | {
+            "strength": 0,
+            "value": value,
+            "low": low,
+            "high": high,
+            "note": say("with {name} in the fit", name=name),
+        }
     for k in STRENGTHS:
         row = start | {"strength": k}
         shares = kernel.benchmark(ours, theirs, k)
         if shares is None:
-            yield row | {"note": "stronger than any hidden cause can be: less explains the estimate away"}
+            yield row | {"note": say("stronger than any hidden cause can be: less explains the estimate away")}
             continue
         moved, errors = kernel.adjusted(value, error, found.freedom, np.array(shares[0]), np.array(shares[1]))
         low, high = case.interval(float(moved), float(errors))
@@ -247,7 +267,7 @@ def _benchmark(case: _Case, found: Moments, terms: np.ndarray, name: str) -> Ite
             "value": float(moved),
             "low": low,
             "high": high,
-            "note": f"{'as' if k == 1 else f'{k} times as'} strong as {name}",
+            "note": say_n("as strong as {name}", "{n} times as strong as {name}", k, name=name),
         }
 
 
@@ -258,23 +278,29 @@ def _e_values(case: _Case, estimates: Mapping[str, Estimate]) -> Iterator[Row]:
     if headline is not None and headline.scale == "log":
         value, (low, high), source = headline.value, headline.interval, stem
     elif case.design.counts or case.study.outcome.log:
-        value, (low, high), source = case.effect.value, case.interval(case.effect.value, case.error), "two-way fit"
+        value, (low, high), source = case.effect.value, case.interval(case.effect.value, case.error), say("two-way fit")
     else:
-        yield name | {"note": "not possible: needs a rate ratio, and the outcome is neither a count nor a logarithm"}
+        yield name | {
+            "note": say("not possible: needs a rate ratio, and the outcome is neither a count nor a logarithm")
+        }
         return
     ratio, bounds = float(np.exp(value)), (float(np.exp(low)), float(np.exp(high)))
-    per = f"of the rate ratio {ratio:.3g} by {source}"
-    yield name | {"of": "estimate", "value": kernel.e_value(ratio), "note": per}
+    per = say("of the rate ratio {ratio:.3g} by {source}", ratio=ratio, source=source)
+    yield name | {"of": say("estimate"), "value": kernel.e_value(ratio), "note": per}
     limit = kernel.e_value_of_limit(*bounds)
-    yield name | {"of": "interval", "value": limit, "note": f"interval {bounds[0]:.3g} to {bounds[1]:.3g}"}
+    yield name | {
+        "of": say("interval"),
+        "value": limit,
+        "note": say("interval {low:.3g} to {high:.3g}", low=bounds[0], high=bounds[1]),
+    }
 
 
 def _selection(case: _Case) -> Iterator[Row]:
-    name: Row = {"treatment": case.name, "measure": "Oster (2019)"}
+    name: Row = {"treatment": case.name, "measure": say("Oster (2019)")}
     found, treatments = case.found, np.arange(len(case.design.names))
     controls = np.setdiff1d(np.arange(found.gram.shape[1]), [*treatments, *found.periods])
     if not len(controls):
-        yield name | {"note": "not possible: needs covariates, to compare the fit with and without them"}
+        yield name | {"note": say("not possible: needs covariates, to compare the fit with and without them")}
         return
     target = np.array([case.index])
     rest = np.setdiff1d([*treatments, *found.periods], target)
@@ -295,9 +321,9 @@ def _selection(case: _Case) -> Iterator[Row]:
     r2_max = min(1.0, R2_MAX * given.r2_controlled)
     ratio = kernel.selection_ratio(given, r2_max)
     bound = kernel.equal_selection_bound(given, r2_max)
-    note = f"R_max {r2_max:.3g}, without covariates {uncontrolled:.3g}"
-    yield name | {"of": "ratio of selection for no effect", "value": ratio, "note": note}
-    yield name | {"of": "effect under equal selection", "value": bound, "note": note}
+    note = say("R_max {r2_max:.3g}, without covariates {uncontrolled:.3g}", r2_max=r2_max, uncontrolled=uncontrolled)
+    yield name | {"of": say("ratio of selection for no effect"), "value": ratio, "note": note}
+    yield name | {"of": say("effect under equal selection"), "value": bound, "note": note}
 
 
 def _proxy(case: _Case) -> Iterator[Row]:
@@ -308,7 +334,7 @@ def _proxy(case: _Case) -> Iterator[Row]:
     elif PROXY in design.baseline_names:
         terms = _terms(found, design.baseline_names.index(PROXY), False)
     else:
-        yield name | {"note": f"not possible: needs {PROXY} among the study's covariates"}
+        yield name | {"note": say("not possible: needs {proxy} among the study's covariates", proxy=PROXY)}
         return
     slopes = terms if len(terms) == 1 else terms[1:]  # unit effects absorb one period's slope
     kept = np.r_[case.index, slopes]
@@ -322,7 +348,11 @@ def _proxy(case: _Case) -> Iterator[Row]:
         noise[1:, 1:] = (1 - reliability) * variation
         solved = kernel.with_reliable_proxy(gram, moment, noise)
         value = None if solved is None else float(solved[0])
-        note = "share of its variation that is the thing itself" if solved is not None else "the data rule it out"
+        note = (
+            say("share of its variation that is the thing itself")
+            if solved is not None
+            else say("the data rule it out")
+        )
         yield name | {"strength": reliability, "value": value, "note": note}
 
 
@@ -372,20 +402,29 @@ def _verdict(case: _Case, rows: list[Row]) -> bool | None:
 
 
 def _sentence(case: _Case, rows: list[Row], verdict: bool | None) -> str:
-    whole, reach = (100 * row["value"] for row in rows if row["measure"] == "robustness value")
-    start = (
-        f"A hidden cause that explains {whole:.1f} % of what unit and period effects leave of both"
-        f" {case.name if len(case.design.names) > 1 else 'treatment'} and {case.study.outcome.column} would explain the"
-        f" two-way fit away"
+    whole, reach = (100 * row["value"] for row in rows if row["measure"] == ROBUSTNESS)
+    start = say(
+        "A hidden cause that explains {whole:.1f} % of what unit and period effects leave of both"
+        " {name} and {column} would explain the two-way fit away",
+        whole=whole,
+        name=case.name if len(case.design.names) > 1 else say("treatment"),
+        column=case.study.outcome.column,
     )
     if case.void:
-        return f"{start}; whether zero lies in its interval is not judged: {case.void}."
+        return say("{start}; whether zero lies in its interval is not judged: {void}.", start=start, void=case.void)
     if _holds_zero(rows[0]):
-        return f"{start}; its interval contains zero without one."
-    end = f"; {reach:.1f} % would bring zero into its interval"
+        return say("{start}; its interval contains zero without one.", start=start)
+    end = say("; {reach:.1f} % would bring zero into its interval", reach=reach)
     if not _measured(case):
-        return f"{start}{end}; nothing is judged, since no measured covariate tells how strong causes are."
+        return say(
+            "{start}{end}; nothing is judged, since no measured covariate tells how strong causes are.",
+            start=start,
+            end=end,
+        )
     if verdict is None:
-        return f"{start}{end}."
+        return joined([start, end, "."])
     named = [row["of"] for row in _rivals(rows) if verdict or _explains_away(case, row)]
-    return f"{start}{end}, and {'none' if verdict else 'one'} as strong as {' or '.join(named)} would."
+    told = {"start": start, "end": end, "named": joined(named, say(" or "))}
+    if verdict:
+        return say("{start}{end}, and none as strong as {named} would.", **told)
+    return say("{start}{end}, and one as strong as {named} would.", **told)

@@ -23,6 +23,7 @@ from balanza.errors import Unsupported
 from balanza.estimators import _collapsed, _covariates, _crossfit, _guard, _level, _notes, _rates
 from balanza.kernels import within
 from balanza.kernels.adjustment import clustered
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,14 +135,16 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimates:
         If the study has no covariates, has weights, or fewer clusters than folds; if effects absorb a treatment, or
         covariates and other treatments explain all of it.
     """
-    lacking = "no covariates, and without them it is two-way least squares"
-    _covariates.require(SPEC, study, study.covariates, lacking, "Add `covariates`, or use twfe")
+    lacking = say("no covariates, and without them it is two-way least squares")
+    _covariates.require(SPEC, study, study.covariates, lacking, say("Add `covariates`, or use twfe"))
     _guard.require(SPEC, study, panel)
     chosen = _guard.options(SPEC, study, learner=_crossfit.LEARNERS)
     n_folds, repetitions = (_guard.whole(SPEC, chosen, *item) for item in (("folds", 2), ("repetitions", 1)))
     _collapsed.no_weights(SPEC, study)
     if panel.n_periods == 1:
-        raise Unsupported("needs more than one period", where=SPEC.name, cure="Use backdoor for a cross-section")
+        raise Unsupported(
+            say("needs more than one period"), where=SPEC.name, cure=say("Use backdoor for a cross-section")
+        )
     rows = _rows(study, _crossfit.canonical(panel), chosen["learner"])
     splits = [_crossfit.folds(SPEC, study, rows.cluster, n_folds, rng) for _ in range(repetitions)]
     with _crossfit.watched() as noted:
@@ -270,11 +273,15 @@ def _estimate(
 
     treatment, freedom = study.treatments[index], panel.n_clusters - 1
     value, doses = float(effects.value[index]), rows.doses[:, index]
-    given = "the covariates" + ("" if len(study.treatments) == 1 else " and the other treatments")
+    unit = treatment.unit or say("unit of treatment")
+    told = {"scale": _rates.scale(study, panel), "unit": unit}
+    estimand = say("Change of {scale} per {unit}, given the covariates", **told)
+    if len(study.treatments) > 1:
+        estimand = say("Change of {scale} per {unit}, given the covariates and the other treatments", **told)
     return _level.estimate(
         replace(study, treatments=(treatment,)),
         panel,
-        f"Change of {_rates.scale(study, panel)} per {treatment.unit or 'unit of treatment'}, given {given}",
+        estimand,
         value,
         float(np.sqrt(effects.covariance[index, index])),
         _level.Sample(
@@ -287,9 +294,15 @@ def _estimate(
             warnings=_guard.two_way(study, panel, np.ones(panel.n_units, bool)) + noted,
         ),
         _level.EventStudy(None, _covariance(study, effects), ()),
-        f"orthogonal scores clustered by {study.cluster}, G/(G-1), median of {chosen['repetitions']} splits into"
-        f" {chosen['folds']} folds of clusters, t({freedom})",
-        f"doubleml {version('doubleml')}; {_crossfit.WORDS[chosen['learner']]}",
+        say(
+            "orthogonal scores clustered by {cluster}, G/(G-1), median of {repetitions} splits into"
+            " {folds} folds of clusters, t({freedom})",
+            cluster=study.cluster,
+            repetitions=chosen["repetitions"],
+            folds=chosen["folds"],
+            freedom=freedom,
+        ),
+        say("doubleml {version}; {learner}", version=version("doubleml"), learner=_crossfit.WORDS[chosen["learner"]]),
         freedom,
     )
 
