@@ -1,8 +1,7 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,outlook,provenance,quality,weighing}.html and one page a study, and the same in
-#        es/, with their tables in tables/<page>; brief.pdf and brief.es.pdf; provenance.json, what the page of that name shows; costs.html, what each job took.
-
-
+# Makes: results/<world>/{index,graph,outlook,provenance,quality,weighing}.html and one page a study, with their tables in
+#        tables/<page>, and the same in es/; brief.pdf and brief.es.pdf; provenance.json, what the page of that name shows;
+#        tables/<study>.<table>.tex; costs.html, what each job took.
 PAGES = ["index", *LISTED, "graph", "quality", "weighing", "outlook", "provenance"]
 
 
@@ -181,7 +180,8 @@ rule costs:
         ],
         words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
-        [f"{RESULTS}/{page}" for page in page_files("costs")],
+        pages=[f"{RESULTS}/{page}" for page in page_files("costs")],
+        tables=[directory(f"{RESULTS}/{folder}") for folder in page_tables("costs")],
     log:
         f"{RESULTS}/logs/costs.log",
     params:
