@@ -1,9 +1,9 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,outlook,quality,weighing}.html and one page a study, with their tables in
+# Makes: results/<world>/{index,graph,methods,outlook,quality,weighing}.html and one page a study, with their tables in
 #        tables/<page>, and the same in es/.
 
 
-PAGES = ["index", *LISTED, "graph", "quality", "weighing", "outlook"]
+PAGES = ["index", *LISTED, "graph", "methods", "quality", "weighing", "outlook"]
 
 
 rule report:
@@ -52,7 +52,7 @@ rule report:
         templates=sorted(
             str(path)
             for path in Path("src/balanza/report").rglob("*.j2")
-            if path.name.endswith((".html.j2", ".css.j2"))
+            if path.name.endswith((".html.j2", ".css.j2", "method.md.j2"))
         ),
         scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
         words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),

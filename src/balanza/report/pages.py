@@ -16,7 +16,19 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, check_charts, claims, curve, language, outlook, scripts, weighing, words
+from balanza.report import (
+    causes,
+    charts,
+    check_charts,
+    claims,
+    curve,
+    language,
+    method_page,
+    outlook,
+    scripts,
+    weighing,
+    words,
+)
 from balanza.report.language import LANGUAGES, speaking
 from balanza.report.load import StudyResults, WorldResults
 from balanza.report.tables import Tables
@@ -60,6 +72,7 @@ def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
     made: dict[str, Callable[[], dict[str, Any]]] = {
         "index": lambda: _home(world),
         "graph": lambda: {"graphs": causes.of_world(world)},
+        "methods": method_page.content,
         "quality": lambda: {"quality": world.quality},
     }
     if world.weighing:
@@ -152,6 +165,7 @@ def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Envir
         "policy": scripts.policy,
         "inlined": scripts.inlined,
         "data": scripts.data,
+        "method": method_page.link,
         "page": page,
     }
     return made
