@@ -10,6 +10,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from balanza.provenance import text_digest
+from balanza.report.language import N_, active, said
+from balanza.report.language import gettext as _
 
 if TYPE_CHECKING:
     import altair as alt
@@ -30,12 +32,12 @@ GROUPS = {
     "never": GREY,
 }
 GROUP_WORDS = {
-    "low": "low dose (third of units)",
-    "middle": "middle dose",
-    "high": "high dose",
-    "treated": "treated",
-    "later": "treated later",
-    "never": "never treated",
+    "low": N_("low dose (third of units)"),
+    "middle": N_("middle dose"),
+    "high": N_("high dose"),
+    "treated": N_("treated"),
+    "later": N_("treated later"),
+    "never": N_("never treated"),
 }
 """Blue to dark blue for doses, orange for treated: told apart by the colour-blind, and in grey by lightness."""
 
@@ -48,7 +50,8 @@ def svg(chart: Any) -> Markup:
     import vl_convert
 
     spec = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6").to_dict()
-    drawn = vl_convert.vegalite_to_svg(spec)
+    spoken = active()
+    drawn = vl_convert.vegalite_to_svg(spec, format_locale=spoken.d3, time_format_locale=spoken.d3)
     digest = text_digest([json.dumps(spec, sort_keys=True, default=str)])[:12]
     counted = list(dict.fromkeys(re.findall(COUNTED, drawn)))  # the renderer counts these on from chart to chart
     names = {name: f"n{digest}-{number}" for number, name in enumerate(counted)}
@@ -103,7 +106,11 @@ def group_map(outlines: gpd.GeoDataFrame, groups: pd.Series, title: str, borders
     legend = alt.Legend(orient="bottom-left", titleLimit=260)
     scale = alt.Scale(domain=words, range=colours)
     colour = alt.Color("properties.value:N", title=title, scale=scale, legend=legend)
-    return _map(outlines.assign(value=outlines.index.map(groups.map(GROUP_WORDS))), colour, borders)
+    return _map(outlines.assign(value=outlines.index.map(groups.map(_group_words()))), colour, borders)
+
+
+def _group_words() -> dict[str, str]:
+    return {key: said(word) for key, word in GROUP_WORDS.items()}
 
 
 def _map(data: gpd.GeoDataFrame, colour: alt.Color, borders: gpd.GeoDataFrame) -> Markup:
@@ -118,7 +125,7 @@ def _map(data: gpd.GeoDataFrame, colour: alt.Color, borders: gpd.GeoDataFrame) -
 def _group_scale(groups: pd.Series) -> tuple[list[str], list[str]]:
     """Words and colours of the groups that occur, in their fixed order."""
     present = [key for key in GROUPS if key in set(groups)]
-    return [GROUP_WORDS[key] for key in present], [GROUPS[key] for key in present]
+    return [said(GROUP_WORDS[key]) for key in present], [GROUPS[key] for key in present]
 
 
 def series(frame: pd.DataFrame, title: str, start: str | int | None) -> Markup:
@@ -136,7 +143,7 @@ def series(frame: pd.DataFrame, title: str, start: str | int | None) -> Markup:
     import altair as alt
 
     monthly = bool(frame["period"].str.fullmatch(MONTH).all())
-    data = frame.assign(time=_times(frame["period"], monthly), group=frame["group"].map(GROUP_WORDS))
+    data = frame.assign(time=_times(frame["period"], monthly), group=frame["group"].map(_group_words()))
     order, colours = _group_scale(frame["group"])
     x = _time_axis(None if monthly else sorted(set(data["time"])))
     base = alt.Chart(data).encode(
@@ -214,9 +221,10 @@ def _event_layers(rows: pd.DataFrame, x_title: str, y_title: str | None) -> Any:
 
     numbers = ["event_time", "value", "low", "high", "low_uniform", "high_uniform"]
     data = rows[[*numbers, *(["panel"] if "panel" in rows else [])]].astype(dict.fromkeys(numbers, float))
-    data["when"] = data["event_time"].map(lambda time: "before" if time < 0 else "after")
+    before, after = _("before"), _("after")
+    data["when"] = data["event_time"].map(lambda time: before if time < 0 else after)
     data["zero"] = 0.0
-    known = {"before": GREY, "after": BLUE}
+    known = {before: GREY, after: BLUE}
     present = [when for when in known if when in set(data["when"])]
     scale = alt.Scale(domain=present, range=[known[when] for when in present])
     colour = alt.Color("when:N", scale=scale, title=None, legend=_points_legend())
@@ -272,7 +280,7 @@ def national(frame: pd.DataFrame) -> Markup:
 
     x = alt.X("period:T", title=None, axis=alt.Axis(format="%Y", labelOverlap=True))
     line = alt.Chart(frame).mark_line(color=BLUE, strokeWidth=1.3)
-    line = line.encode(x=x, y=alt.Y("rate:Q", title="homicides per 100,000 a year"))
+    line = line.encode(x=x, y=alt.Y("rate:Q", title=_("homicides per 100,000 a year")))
     return svg(line.properties(width=WIDTH, height=260))
 
 
@@ -291,7 +299,7 @@ def equal_pesos(lines: pd.DataFrame, x_title: str, y_title: str) -> Markup:
     costs = list(dict.fromkeys(lines["cost"]))
     colour = alt.Color(
         "cost:N",
-        title="cost",
+        title=_("cost"),
         scale=alt.Scale(domain=costs, range=[BLUE, ORANGE, GREY][: len(costs)]),
         legend=_legend(),
     )
@@ -324,8 +332,8 @@ def concentration(points: pd.DataFrame, panels: list[str]) -> Markup:
     labels = list(dict.fromkeys(points["label"]))
     scale = alt.Scale(domain=labels, range=[BLUE, ORANGE, "#555555", GREY][: len(labels)])
     axis = alt.Axis(format="%", tickCount=5)
-    x = alt.X("people:Q", title="share of people", axis=axis, scale=alt.Scale(domain=[0, 1]))
-    y = alt.Y("share:Q", title="share that they get", axis=axis, scale=alt.Scale(domain=[0, 1]))
+    x = alt.X("people:Q", title=_("share of people"), axis=axis, scale=alt.Scale(domain=[0, 1]))
+    y = alt.Y("share:Q", title=_("share that they get"), axis=axis, scale=alt.Scale(domain=[0, 1]))
     dash = alt.StrokeDash(
         "label:N", scale=alt.Scale(domain=labels, range=[[1, 0], [6, 3], [2, 2], [8, 2]][: len(labels)])
     )

@@ -5,15 +5,17 @@ English stands in the sources; the Spanish of each message is in locale/es.po, w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from gettext import NullTranslations
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,12 +28,14 @@ MINUS = "\N{MINUS SIGN}"
 class Language:
     """A language that pages are written in.
 
-    `locale` says how numbers and dates are written, `folder` where the pages lie below those in English.
+    `locale` says how numbers and dates are written, `d3` how charts call it; `folder` is where the pages lie below
+    those in English.
     """
 
     code: str
     name: str
     locale: str
+    d3: Literal["en-US", "es-MX"]
     folder: str = ""
 
     @property
@@ -39,14 +43,19 @@ class Language:
         """The way from a page back to the folder of the results."""
         return "../" * self.folder.count("/")
 
+    def named(self, file: str) -> str:
+        """The name of a file in this language, where all lie in one folder: English bears none."""
+        stem, dot, end = file.rpartition(".")
+        return file if self is ENGLISH else f"{stem}.{self.code}{dot}{end}"
+
     @property
-    def d3_locale(self) -> str:
-        """The locale as charts call it."""
-        return {"en": "en-US"}.get(self.locale, self.locale.replace("_", "-"))
+    def brief(self) -> str:
+        """The file of the two-page brief; all lie in the folder of the results, since they are sent about."""
+        return self.named("brief.pdf")
 
 
-ENGLISH = Language("en", "English", "en")
-SPANISH = Language("es", "Español", "es_MX", "es/")
+ENGLISH = Language("en", "English", "en", "en-US")
+SPANISH = Language("es", "Español", "es_MX", "es-MX", "es/")
 LANGUAGES = (ENGLISH, SPANISH)
 _ACTIVE: ContextVar[Language] = ContextVar("language", default=ENGLISH)
 
@@ -122,7 +131,7 @@ def install(templates: Environment) -> None:
     """Teach templates the active language: their messages, and what else differs between languages."""
     made: Any = templates  # its extension brings this
     made.install_gettext_callables(gettext, ngettext, newstyle=True, pgettext=pgettext, npgettext=npgettext)
-    templates.filters |= {"said": said, "month": month}
+    templates.filters |= {"said": said, "period": period}
     templates.globals |= {"language": active(), "languages": LANGUAGES}
 
 
@@ -144,11 +153,11 @@ def _signs(locale: str) -> dict[int, str]:
     return {ord(","): signs["group"], ord("."): signs["decimal"], ord("-"): MINUS}
 
 
-def month(period: str) -> str:
-    """A month, such as ``2019-07``, in words."""
-    from datetime import date
-
+def period(value: str | int) -> str:
+    """A month, such as ``2019-07``, in words; years and waves as they are."""
     from babel.dates import format_skeleton
 
-    year, number = period.split("-")[:2]
+    if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", str(value)):
+        return str(value)
+    year, number = str(value).split("-")
     return str(format_skeleton("yMMMM", date(int(year), int(number), 1), locale=active().locale))

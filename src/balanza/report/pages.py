@@ -16,7 +16,9 @@ from markupsafe import Markup
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
+from balanza.publish.brief import typeset
 from balanza.report import (
+    brief,
     causes,
     charts,
     check_charts,
@@ -25,17 +27,19 @@ from balanza.report import (
     language,
     method_page,
     outlook,
+    provenance,
     scripts,
     weighing,
     words,
 )
-from balanza.report.language import LANGUAGES, speaking
+from balanza.report.language import LANGUAGES, said, speaking
+from balanza.report.language import gettext as _
 from balanza.report.load import StudyResults, WorldResults
 from balanza.report.tables import Tables
 
 
 def write(world: WorldResults, out: Path, workers: int = 1) -> None:
-    """Write the pages in every language: the general ones, those that have results, and one a study.
+    """Write the pages in every language: the general ones, those that have results, one a study, and the brief.
 
     Parameters
     ----------
@@ -46,7 +50,7 @@ def write(world: WorldResults, out: Path, workers: int = 1) -> None:
     workers : int
         Processes that draw the pages. Each page is written whole or not at all, and is the same for any number.
     """
-    names = [*_general(world), *_studies(world)]
+    names = [*_general(world), *_studies(world), "brief"]
     if workers == 1:
         for name in names:
             _write_page(world, out, name)
@@ -79,6 +83,8 @@ def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
         made["weighing"] = partial(weighing.of_world, world.weighing)
     if world.outlook:
         made["outlook"] = partial(outlook.of_world, world.outlook)
+    if world.provenance:
+        made["provenance"] = partial(provenance.of_world, world)
     return made
 
 
@@ -91,6 +97,9 @@ def _studies(world: WorldResults) -> dict[str, str]:
 def _write_page(world: WorldResults, out: Path, name: str) -> None:
     for spoken in LANGUAGES:
         with speaking(spoken):
+            if name == "brief":
+                typeset(*brief.of_world(world), out / spoken.brief)
+                continue
             template, content = _page(world, name)
             env = environment(world, list(_studies(world).items()), name)
             publish(env.get_template(f"{template}.html.j2"), out / f"{spoken.folder}{name}.html", **content)
@@ -174,7 +183,7 @@ def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Envir
 def _home(world: WorldResults) -> dict[str, Any]:
     rates = world.municipal.set_index("cvegeo")["rate"]
     year = int(world.municipal["year"].max())
-    title = f"homicides per 100,000 people, {year}"
+    title = _("homicides per 100,000 people, {year}").format(year=year)
     return {
         "year": year,
         "map": charts.choropleth(world.outlines.set_index("cvegeo"), rates, title, world.states),
@@ -199,7 +208,7 @@ def _card(found: StudyResults) -> dict[str, Any]:
             {
                 "treatment": row["treatment"],
                 "grade": grades.get(row["treatment"]),
-                "text": words.finding(row, outcome, units.get(row["treatment"], "unit of treatment"), level),
+                "text": words.finding(row, outcome, units.get(row["treatment"], _("unit of treatment")), level),
                 "truth": words.against_truth(row),
                 "missed": row.get("covers_truth") is False,
             }
@@ -248,7 +257,7 @@ def _others(found: StudyResults) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in found.comparison["rows"]:
         if row["status"] != "ran":
-            reason = str(row["reason"]).removeprefix(f"{row['estimator']}: ")
+            reason = said(row["reason"]).removeprefix(f"{row['estimator']}: ")
             groups.setdefault((row["status"], reason), []).append(row)
     return [{"status": status, "reason": reason, "rows": rows} for (status, reason), rows in groups.items()]
 
@@ -257,13 +266,15 @@ def _arm(world: WorldResults, found: StudyResults, treatment: Treatment) -> dict
     series = found.series[found.series["treatment"] == treatment.name]
     facts = next(item for item in found.design["treatments"] if item["name"] == treatment.name)
     outcome = found.study.outcome
-    time = "period" if found.design["period_kind"] == "periods" else "year"
-    title = f"{outcome.column} per 100,000 a {time}" if outcome.exposure else outcome.column
+    measured = said(outcome.column)
+    if outcome.exposure:
+        rate = _("{outcome} per 100,000 a period"), _("{outcome} per 100,000 a year")
+        measured = rate[found.design["period_kind"] != "periods"].format(outcome=measured)
     return {
         "treatment": treatment,
         "words": words.measured_by(treatment),
         "facts": facts,
-        "series": charts.series(series, title, facts.get("start")),
+        "series": charts.series(series, measured, facts.get("start")),
         "map": _treatment_map(world, found, treatment),
     }
 
@@ -308,12 +319,16 @@ def _reference(found: StudyResults, events: pd.DataFrame) -> int | None:
 
 
 def _time_title(found: StudyResults) -> str:
-    size, time = found.study.event_bins, found.design["period_kind"]
-    return f"{time} since treatment began" + (f", in bins of {size}" if size > 1 else "")
+    size, time = found.study.event_bins, said(found.design["period_kind"])
+    if size > 1:
+        return _("{time} since treatment began, in bins of {size}").format(time=time, size=size)
+    return _("{time} since treatment began").format(time=time)
 
 
 def _scale_title(found: StudyResults, row: Mapping[str, Any]) -> str:
-    return "log points" if row["scale"] == "log" else f"change in {found.study.outcome.column}"
+    if row["scale"] == "log":
+        return _("log points")
+    return _("change in {outcome}").format(outcome=said(found.study.outcome.column))
 
 
 def _small_multiples(found: StudyResults, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -335,7 +350,7 @@ def _small_multiples(found: StudyResults, rows: list[dict[str, Any]]) -> dict[st
 
 def _label(found: StudyResults, row: Mapping[str, Any]) -> str:
     several = len(found.study.treatments) > 1
-    return f"{row['title']}: {row['treatment']}" if several else str(row["title"])
+    return f"{said(row['title'])}: {said(row['treatment'])}" if several else said(row["title"])
 
 
 def _forest(ran: list[dict[str, Any]]) -> Markup | None:
@@ -344,11 +359,11 @@ def _forest(ran: list[dict[str, Any]]) -> Markup | None:
         return None
     table = pd.DataFrame(
         {
-            "label": [row["title"] for row in shown],
+            "label": [said(row["title"]) for row in shown],
             "value": [row["percent_change"][0] for row in shown],
             "low": [row["percent_change"][1] for row in shown],
             "high": [row["percent_change"][2] for row in shown],
             "truth": [row.get("true_percent") for row in shown],
         }
     ).astype({"truth": float})
-    return charts.forest(table, "per cent")
+    return charts.forest(table, _("per cent"))
