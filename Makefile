@@ -15,7 +15,7 @@ resume: .venv/installed
 	$(BIN)/snakemake $(ARGS)
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n 2 --dist loadscope
+	$(BIN)/python -m pytest -n 2 --dist loadscope -rs
 
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow

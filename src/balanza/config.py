@@ -30,6 +30,7 @@ USER_FILES = {
 PAGES = (
     "index",
     "graph",
+    "methods",
     "quality",
     "weighing",
     "outlook",

@@ -76,3 +76,11 @@ def test_a_screen_reader_hears_axes_in_the_language_of_the_page() -> None:
 
 def test_without_a_start_there_is_no_rule() -> None:
     assert drawn(["1", "2", "3"], None)[1] is None
+
+
+def test_each_point_of_a_line_says_its_values_and_no_line_stands_for_its_first() -> None:
+    frame = pd.DataFrame({"period": ["2019-01", "2019-02"], "group": "treated", "value": [1 / 3, -2.0]})
+    svg = str(charts.series(frame, "rate", None))
+    assert re.findall(r"<title>([^<]*)</title>", svg) == ["2019-01: 0.333, treated", "2019-02: −2, treated"]
+    svg = str(charts.national(pd.DataFrame({"period": pd.to_datetime(frame["period"]), "rate": [1 / 3, 2.0]})))
+    assert re.findall(r"<title>([^<]*)</title>", svg) == ["2019-01: 0.333", "2019-02: 2"]

@@ -1,8 +1,17 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,outlook,provenance,quality,weighing}.html and one page a study, with their tables in
-#        tables/<page>, and the same in es/; brief.pdf and brief.es.pdf; provenance.json, what the page of that name shows;
-#        tables/<study>.<table>.tex; costs.html, what each job took.
-PAGES = ["index", *LISTED, "graph", "quality", "weighing", "outlook", "provenance"]
+# Makes: results/<world>/{index,graph,methods,outlook,provenance,quality,weighing}.html and one page a study, with their
+#        tables in tables/<page>, and the same in es/; brief.pdf and brief.es.pdf; provenance.json, what the page of that
+#        name shows; tables/<study>.<table>.tex; costs.html, what each job took.
+PAGES = [
+    "index",
+    *LISTED,
+    "graph",
+    "methods",
+    "quality",
+    "weighing",
+    "outlook",
+    "provenance",
+]
 
 
 rule trace:
@@ -105,7 +114,7 @@ rule report:
         templates=sorted(
             str(path)
             for path in Path("src/balanza/report").rglob("*.*")
-            if path.name.endswith((".html.j2", ".css.j2", ".typ"))
+            if path.name.endswith((".html.j2", ".css.j2", ".typ", "method.md.j2"))
         ),
         scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
         words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),

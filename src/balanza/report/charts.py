@@ -12,12 +12,16 @@ from markupsafe import Markup
 from balanza.provenance import text_digest
 from balanza.report.language import ENGLISH, N_, active, said
 from balanza.report.language import gettext as _
+from balanza.report.words import number
 
 if TYPE_CHECKING:
     import altair as alt
 
 WIDTH, LABEL = 860, 420
-NAMED = re.compile(r'<(path|line|rect)((?: [^>]*?)?) aria-label="([^"]*)"([^>]*)/>')
+NAMED = re.compile(
+    r'<(path|line|rect)((?: [^>]*?)?) aria-label="([^"]*)"'
+    r'((?! role="graphics-symbol" aria-roledescription="(?:line|area) mark")[^>]*)/>'  # a line's is of its first point
+)
 GROUPED = re.compile(r'role="graphics-symbol"(?= aria-roledescription="[a-z -]+ container")')
 DESCRIBED = re.compile(
     r'aria-label="(?:(?P<axis>[XY]-axis)|\w+ (?P<legend>legend)|(?P<text>Title) text)'
@@ -117,12 +121,18 @@ def series(frame: pd.DataFrame, title: str, start: str | int | None) -> Markup:
             "group:N", title=None, sort=order, scale=alt.Scale(domain=order, range=colours), legend=_legend()
         ),
     )
-    lines = base.mark_line(strokeWidth=1.2 if monthly else 2)
+    told = data["period"] + ": " + data["value"].map(number) + ", " + data["group"]
+    lines = base.mark_line(strokeWidth=1.2 if monthly else 2) + _readable(base, data.assign(told=told))
     if start is None:
         return svg(lines.properties(width=WIDTH, height=300))
     began = pd.DataFrame({"time": _times(pd.Series([str(start)]), monthly)})
     rule = alt.Chart(began).mark_rule(strokeDash=[4, 3], color=GREY).encode(x=x)
     return svg(alt.layer(lines, rule).properties(width=WIDTH, height=300))
+
+
+def _readable(base: Any, data: pd.DataFrame) -> Any:
+    """Points that nobody sees, so that a line says its values (column `told`) under the pointer."""
+    return base.mark_point(opacity=0, filled=True, size=60).encode(description="told:N").properties(data=data)
 
 
 def _times(periods: pd.Series, monthly: bool) -> pd.Series:
@@ -243,9 +253,10 @@ def national(frame: pd.DataFrame) -> Markup:
     import altair as alt
 
     x = alt.X("period:T", title=None, axis=alt.Axis(format="%Y", labelOverlap=True))
-    line = alt.Chart(frame).mark_line(color=BLUE, strokeWidth=1.3)
-    line = line.encode(x=x, y=alt.Y("rate:Q", title=_("homicides per 100,000 a year")))
-    return svg(line.properties(width=WIDTH, height=260))
+    base = alt.Chart(frame).encode(x=x, y=alt.Y("rate:Q", title=_("homicides per 100,000 a year")))
+    told = pd.to_datetime(frame["period"]).dt.strftime("%Y-%m") + ": " + frame["rate"].map(number)
+    lines = base.mark_line(color=BLUE, strokeWidth=1.3) + _readable(base, frame.assign(told=told))
+    return svg(lines.properties(width=WIDTH, height=260))
 
 
 def equal_pesos(lines: pd.DataFrame, x_title: str, y_title: str) -> Markup:

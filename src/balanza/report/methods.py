@@ -27,15 +27,15 @@ MONTHLY = {"contender": "balanza", "units": "2475", "periods": "132", "cohorts":
 SECTION = re.compile(r"^(\w+)\n-+\n", re.MULTILINE)
 
 
-def pages(names: Sequence[str], root: Path) -> dict[str, str]:
+def pages(names: Sequence[str], root: Path | None) -> dict[str, str]:
     """Markdown of the pages by name: of those asked for, or of all that this package has, with their index `README`.
 
     Parameters
     ----------
     names : sequence of str
         Names of the registry.
-    root : Path
-        The project's folder, where the tests and the table of speeds are looked for.
+    root : Path or None
+        The project's folder, where the tests and the table of speeds are looked for; None leaves them out.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def pages(names: Sequence[str], root: Path) -> dict[str, str]:
     for name in names:
         if not any(name in part for part in chosen.values()):
             find("estimators", name)
-    tests, speed = _tests(root), _speed(root)
+    tests, speed = (_tests(root), _speed(root)) if root else ({}, {})
     page = environment.get_template("method.md.j2")
     found = {
         name: page.render(what=what, speed=speed.get(name), **_facts(entry, tests))

@@ -26,6 +26,7 @@ from balanza.report import (
     claims,
     curve,
     language,
+    method_page,
     outlook,
     provenance,
     scripts,
@@ -76,6 +77,7 @@ def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
     made: dict[str, Callable[[], dict[str, Any]]] = {
         "index": lambda: _home(world),
         "graph": lambda: {"graphs": causes.of_world(world)},
+        "methods": method_page.content,
         "quality": lambda: {"quality": world.quality},
     }
     if world.weighing:
@@ -173,6 +175,7 @@ def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Envir
         "policy": scripts.policy,
         "inlined": scripts.inlined,
         "data": scripts.data,
+        "method": method_page.link,
         "page": page,
     }
     return made

@@ -14,7 +14,7 @@
     });
   }
 
-  const boxes = document.querySelectorAll(".scroll, figure");
+  const boxes = document.querySelectorAll(".scroll, figure, pre");
   const reach = () => {
     for (const box of boxes) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
