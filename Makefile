@@ -20,9 +20,10 @@ test: .venv/installed
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
-# On a Slurm of this one machine, where its packages are installed (docs/cluster.md).
+# On a Slurm of this one machine, where its packages are installed (docs/cluster.md). At the limit the interrupt lets the
+# tests take the daemons down.
 cluster: .venv/installed
-	timeout 900 $(BIN)/python -m pytest -m slow -rs tests/cluster
+	timeout --signal INT --kill-after 60 900 $(BIN)/python -m pytest -m slow -rs tests/cluster
 
 # Writes docs/coverage.csv and docs/coverage.md: half an hour on one core.
 coverage: .venv/installed
@@ -33,6 +34,7 @@ coverage: .venv/installed
 benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks --times 1 10 --growth --peers .venv-peers --save
 	$(BIN)/python -m balanza methods
+	$(BIN)/python -m benchmarks.small_jobs
 
 # After a change of the pages' words: their Spanish goes into the file that it names.
 messages: .venv/installed

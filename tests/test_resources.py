@@ -18,6 +18,11 @@ def test_a_job_asks_for_a_margin_over_what_was_measured_and_for_more_at_each_att
     assert [asked["runtime"](None, attempt) for attempt in (1, 2, 3)] == [9, 18, 27]
 
 
+def test_a_job_that_is_known_to_take_longer_asks_for_that_much_more_time() -> None:
+    asked = needs(Cost("curve", 1, cpu_seconds=60.0, peak_mib=100.0), lambda wildcards: 10.0 * len(wildcards))
+    assert (asked["mem_mb"]("ab", 1), asked["runtime"]("ab", 1)) == (450, 83)  # 3 + 4 x 20 x 60 s
+
+
 def test_the_table_takes_the_most_of_each_verb_over_runs_and_keeps_the_rest(tmp_path: Path) -> None:
     for world, row in (("one", "curve-test\t9.0\t2.0\t300.0\n"), ("two", "curve-test\t1.0\t1.0\t400.0\n")):
         path = tmp_path / world / "benchmarks" / "guard" / "curve_test.tsv"

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import cache
+
+from typer.main import get_command
 
 from balanza.commands import data, graph, make, run, study, world  # noqa: F401 - each adds its verbs
 from balanza.commands.options import app
@@ -11,10 +15,16 @@ from balanza.errors import BalanzaError
 __all__ = ["app", "main"]
 
 
+@cache
+def command() -> Callable[[], object]:
+    """All verbs, put together once: the warm process of a run does it for all its jobs."""
+    return get_command(app)
+
+
 def main() -> None:
     """Run a verb; an error that the user can mend is one sentence, not a traceback."""
     try:
-        app()
+        command()()
     except (BalanzaError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from None

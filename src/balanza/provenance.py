@@ -60,6 +60,12 @@ def _imports(module: str) -> frozenset[str]:
     return named_modules(ast.parse(path.read_text("utf-8")), package)
 
 
+def remember(modules: Iterable[str]) -> None:
+    """Read what modules import, so that digests of code need not parse them again in this process and its children."""
+    for module in modules:
+        _imports(module)
+
+
 def named_modules(tree: ast.AST, package: str = "") -> frozenset[str]:
     """What source text imports, and what it takes from there, which may be modules too.
 

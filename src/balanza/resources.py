@@ -66,14 +66,23 @@ def load(path: Path = TABLE) -> dict[str, Cost]:
     return found
 
 
-def needs(cost: Cost) -> dict[str, Callable[..., int]]:
-    """The resources of a rule: the second attempt of a job asks for twice as much, the third for three times."""
+def needs(cost: Cost, times: Callable[[Any], float] | None = None) -> dict[str, Callable[..., int]]:
+    """The resources of a rule: the second attempt of a job asks for twice as much, the third for three times.
+
+    Parameters
+    ----------
+    cost : Cost
+        Of a job of the default run.
+    times : callable, optional
+        From a job's wildcards, how many times as long it takes; by default as long.
+    """
 
     def mem_mb(wildcards: Any, attempt: int) -> int:
         return attempt * cost.mem_mb
 
     def runtime(wildcards: Any, attempt: int) -> int:
-        return attempt * cost.runtime
+        longer = times(wildcards) if times else 1.0
+        return attempt * replace(cost, cpu_seconds=longer * cost.cpu_seconds).runtime
 
     return {"mem_mb": mem_mb, "runtime": runtime}
 

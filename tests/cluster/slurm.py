@@ -63,7 +63,7 @@ class Slurm:
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
         self.ports = dict(zip(("database", "accounts", "control", *NODES), _free_ports(5), strict=True))
         self.password = secrets.token_hex(8)
-        self.settings = [SETTINGS / "slurm.conf", SETTINGS / "slurmdbd.conf"]
+        self.settings: list[Path] = []
 
     def start(self) -> None:
         """Bring everything up, each daemon only once the one that it asks answers."""
@@ -80,9 +80,8 @@ class Slurm:
         self._database()
         _wait(self.socket.exists, "munged opens its socket")
         SETTINGS.mkdir(exist_ok=True)
-        for path, text in zip(self.settings, (self._slurm_conf(), self._slurmdbd_conf()), strict=True):
-            path.write_text(text)
-            path.chmod(0o600 if path.name == "slurmdbd.conf" else 0o644)
+        self._setting("slurm.conf", self._slurm_conf(), 0o644)
+        self._setting("slurmdbd.conf", self._slurmdbd_conf(), 0o600)
         self._daemon("slurmdbd", "-D")
         _wait(lambda: _listens(self.ports["accounts"]), "slurmdbd listens")
         for words in (["cluster", "balanza"], ["account", "balanza"], ["user", "root", "account=balanza"]):
@@ -116,15 +115,17 @@ class Slurm:
 
     def stop(self) -> None:
         """End the daemons in turn, then what jobs may be left, and take the settings away."""
-        if "slurmctld" in self.daemons:
-            with contextlib.suppress(subprocess.SubprocessError):
-                subprocess.run(["scancel", "--user=root"], capture_output=True, timeout=30)
-        left = [process for node in NODES for process in self._steps(node)]
-        for name in reversed(list(self.daemons)):
-            _end(self.daemons.pop(name))
-        _kill(left)
-        for path in self.settings:
-            path.unlink(missing_ok=True)
+        try:
+            if "slurmctld" in self.daemons:
+                with contextlib.suppress(subprocess.SubprocessError):
+                    subprocess.run(["scancel", "--user=root"], capture_output=True, timeout=30)
+            left = [process for node in NODES for process in self._steps(node)]
+            for name in reversed(list(self.daemons)):
+                _end(self.daemons.pop(name))
+            _kill(left)
+        finally:
+            for path in self.settings:
+                path.unlink(missing_ok=True)
 
     def log(self) -> str:
         """The last words of every daemon."""
@@ -134,6 +135,12 @@ class Slurm:
     def socket(self) -> Path:
         """Where munged answers."""
         return self.folder / "munge" / "socket"
+
+    def _setting(self, name: str, text: str, mode: int) -> None:
+        path = SETTINGS / name
+        path.touch(mode, exist_ok=False)  # never over the settings of another Slurm
+        self.settings.append(path)
+        path.write_text(text)
 
     def _daemon(self, program: str, *words: str, name: str = "") -> None:
         """Start a daemon in the foreground, so that it is ours to end."""

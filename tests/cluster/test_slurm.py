@@ -15,7 +15,7 @@ FEW = {"estimators": "[poisson, twfe, dose]", "checks": "[pretrend, randomizatio
 """What the study asks for, instead of all that there is."""
 TARGETS = [f"results/synthetic/{path}" for path in ("studies/guard/claim.json", "validation/small/scores.json")]
 """The study from raw files to its claim; the small validation is a batch of drawn worlds and one of placebos."""
-LIMIT = 1800
+LIMIT = 600
 """Seconds that a run may take: a scheduler that stops to answer must not stop the tests."""
 
 

@@ -19,7 +19,7 @@ def test_every_rule_that_goes_to_a_cluster_asks_for_what_its_jobs_were_measured_
     sent = {"estimate" if name.startswith("estimate_") else name for name in rules - LOCAL}
     text = "".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
     blocks = re.findall(r"^ *rule ?(\w*):(.*?)(?=^ *rule ?\w*:|\Z)", text, re.MULTILINE | re.DOTALL)
-    asking = {(name or "estimate", asked) for name, body in blocks for asked in re.findall(r'asked\("(\w+)"\)', body)}
+    asking = {(name or "estimate", asked) for name, body in blocks for asked in re.findall(r'asked\("(\w+)"[,)]', body)}
     assert asking == {(name, name) for name in sent}
     assert set(load(ROOT / "workflow" / "resources.csv")) == sent
 

@@ -6,6 +6,8 @@ CURVES = [name for name, study in STUDIES.items() if study.variants]
 FULL = RUN.targets == "full"
 CURVE_SIZE, BATCHES = (MANY, 8) if FULL else (FEW, 1)
 CURVE_DRAWS = max(19, RUN.draws // (2 if FULL else 10))
+# Variants and assignments of a batch, as a multiple of those in the default run, of which the costs are known.
+CURVE_WORK = CURVE_SIZE / BATCHES / FEW * (5 if FULL else 1)
 CURVE_OPTIONS = f"--most {CURVE_SIZE} --seed {RUN.seed} --level {RUN.level}"
 
 
@@ -26,7 +28,7 @@ rule curve:
         batch="[0-9]+",
         batches="[0-9]+",
     resources:
-        **asked("curve"),
+        **asked("curve", lambda wildcards: CURVE_WORK),
     params:
         identification=lambda wildcards, input: [
             f"--identification={path}" for path in input.identification

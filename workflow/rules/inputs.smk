@@ -19,13 +19,13 @@ localrules:
 COSTS = load_costs()
 
 
-def asked(rule):
+def asked(rule, times=None):
     """What a job of a rule asks of a cluster; on one machine nobody looks at it, unless `--resources` sets a limit."""
     if rule not in COSTS:
         raise WorkflowError(
             f"{TABLE} has no row for the rule {rule}. Add what its jobs were measured to take."
         )
-    return needs(COSTS[rule])
+    return needs(COSTS[rule], times)
 
 
 def checks_of(wildcards):

@@ -11,6 +11,8 @@ VALIDATIONS = {
     }
     for extent in ("small", "full")
 }
+# A batch of a municipal study is 150 worlds, and one took 7.7 CPU s: so many times what the longest small batch takes.
+FULL_WORK = {"small": 1, "full": 65}
 VALIDATION_PAGES = [f"{RESULTS}/validation.html"]
 if RUN.targets == "validation":
     VALIDATION_PAGES.append(f"{RESULTS}/validation_full.html")
@@ -54,7 +56,7 @@ rule validate:
         kind="world|plasmode",
         batch="[0-9]+-[0-9]+",
     resources:
-        **asked("validate"),
+        **asked("validate", lambda wildcards: FULL_WORK[wildcards.extent]),
     params:
         options=lambda wildcards: VALIDATIONS[wildcards.extent][
             wildcards.kind, wildcards.study

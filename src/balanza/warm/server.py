@@ -23,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from balanza.provenance import remember
 from balanza.warm import job
 from balanza.warm.protocol import COLD, receive_request, send
 
@@ -55,6 +56,9 @@ def preload() -> None:
             with contextlib.suppress(Exception, SystemExit):
                 importlib.import_module(module.name)
     registry("estimators"), registry("checks")
+    importlib.import_module("balanza.__main__").command()
+    # Only what is imported: an edit of these files is noticed, and ends the use of all that is held here.
+    remember([name for name in sys.modules if name.partition(".")[0] == "balanza"])
     gc.freeze()
 
 
