@@ -138,6 +138,23 @@ def test_a_server_that_is_not_there_is_named(server: Server, place: Place) -> No
     assert address in place.refused(make_source(address))
 
 
+def test_a_network_that_goes_in_the_middle_keeps_what_came_and_the_next_run_takes_the_rest(
+    server: Server, place: Place
+) -> None:
+    def gone(handler) -> None:
+        server.broken()(handler)
+        server.http.socket.close()
+
+    source = make_source(server.answer("/toy.csv", gone))
+    message = place.refused(source)
+    assert f"{HALF:,} of {len(CONTENT):,} bytes are kept" in message
+    assert "Check the network and run again" in message
+    assert not place.target.exists()
+    (place.mirror / "toy.csv").write_bytes(CONTENT)
+    place.fetch(source, mirror=True)
+    assert place.target.read_bytes() == CONTENT
+
+
 def test_an_untrusted_certificate_is_refused(server: Server, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     message = place.refused(make_source(server.answer("/toy.csv", server.whole())))
