@@ -123,8 +123,9 @@ def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
 
 
 def _home(world: WorldResults) -> dict[str, Any]:
-    rates = world.municipal.set_index("cvegeo")["rate"]
-    year = int(world.municipal["year"].max())
+    municipal = world.places.municipal
+    year = int(municipal["year"].max())
+    rates = municipal[municipal["year"] == year].set_index("cvegeo")["rate"]
     title = f"homicides per 100,000 people, {year}"
     return {
         "year": year,
@@ -132,7 +133,7 @@ def _home(world: WorldResults) -> dict[str, Any]:
         "national": charts.national(world.national),
         "cards": [_card(found) for found in world.studies],
         "weighed": weighing.summary(world.weighing) if world.weighing else [],
-        "n_municipalities": len(world.municipal),
+        "n_municipalities": len(rates),
         "unread": int(rates.isna().sum()),
     }
 
