@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: reproduce resume test slow coverage benchmarks lint lock clean
+.PHONY: reproduce resume test slow coverage benchmarks messages annex archive lint lock clean
 
 reproduce: .venv/installed
 	$(BIN)/snakemake
@@ -29,6 +29,22 @@ coverage: .venv/installed
 benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks --times 1 10 --growth --peers .venv-peers --save
 	$(BIN)/python -m balanza methods
+
+# After a change of the pages' words: their Spanish goes into the file that it names.
+messages: .venv/installed
+	$(BIN)/python -m balanza messages
+
+# Both of a run that has ended; for the real files: make annex archive WORLD=mexico
+WORLD ?= synthetic
+
+# Snakemake's own report on the run, then the pages anew, since one of them leads to it.
+annex: .venv/installed
+	$(BIN)/snakemake --configfile results/$(WORLD)/config.yaml --report results/$(WORLD)/annex.html
+	$(BIN)/snakemake --configfile results/$(WORLD)/config.yaml --forcerun report
+
+# Writes dist/balanza-<world>-<version>.zip.
+archive: .venv/installed
+	$(BIN)/python -m balanza archive --results results/$(WORLD)
 
 lint: .venv/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

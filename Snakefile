@@ -13,6 +13,7 @@ rule all:
     input:
         f"{RESULTS}/index.html",
         f"{RESULTS}/config.yaml",
+        f"{RESULTS}/costs.html",
         lambda wildcards: GRAPH_TESTS,
         lambda wildcards: VALIDATION_PAGES,
 

@@ -33,6 +33,8 @@ def test_every_study_of_the_project_is_valid_and_named_like_its_file(path: Path)
 
 def test_the_studies_are_there() -> None:
     names = {
+        "coordination",
+        "displacement",
         "guard",
         "guard_municipalities",
         "guard_regions",
@@ -42,6 +44,8 @@ def test_the_studies_are_there() -> None:
         "surges",
         "transfers",
         "versus",
+        "versus_adjusted",
+        "versus_municipalities",
     }
     assert {path.stem for path in STUDIES} == names
 

@@ -226,6 +226,17 @@ def test_moderators_and_instruments_are_passed_on() -> None:
     assert prepare(study(**{**vars(asked), "missing": "drop"}), gaps).dropped == {"base missing": 1}
 
 
+def test_units_without_a_row_from_the_start_of_a_dose_on_are_refused_or_left_out() -> None:
+    dose = Treatment("treatment", "dose", column="dose", start="2019-03", dose="mean_post")
+    gone = table()["place"].eq("a") & (table()["month"] >= "2019-03-01")
+    late = table().assign(dose=table()["dose"].mask(gone))
+    panel = prepare(study(dose, missing="drop"), late)
+    assert list(panel.unit_labels) == ["b", "c"]
+    assert panel.dropped == {"dose missing": 2, "no row from 2019-03 on, and so no dose": 2}
+    with pytest.raises(PanelError, match="unit a has no row from 2019-03 on"):
+        prepare(study(dose), late[~gone])
+
+
 def test_a_single_period_is_a_cross_section() -> None:
     one = table()[table()["month"] == "2019-03-01"]
     panel = prepare(study(Treatment("guard", "dose", column="dose")), one)

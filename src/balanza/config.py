@@ -27,7 +27,20 @@ USER_FILES = {
     "spending_file": "spending",
 }
 """Keys that name a file of the user's own, and the reader of each."""
-PAGES = ("index", "graph", "quality", "weighing", "outlook", "validation", "validation_full")
+PAGES = (
+    "index",
+    "municipality",
+    "graph",
+    "quality",
+    "weighing",
+    "outlook",
+    "validation",
+    "validation_full",
+    "provenance",
+    "annex",
+    "costs",
+    "brief",
+)
 """Pages of the report that no study may be called after, since its page bears its name."""
 
 

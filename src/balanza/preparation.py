@@ -185,6 +185,9 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
     dropped = {"outside the window": int((~inside).sum())}
     dropped |= {f"{column} missing": int((inside & gone).sum()) for column, gone in complete.items()}
     keep = inside & ~np.logical_or.reduce([np.zeros(len(table), bool), *complete.values()])
+    late = _never_dosed(study, table, time, keep, monthly)
+    dropped |= {f"{label}, and so no dose": int(gone.sum()) for label, gone in late.items()}
+    keep &= ~np.logical_or.reduce([np.zeros(len(table), bool), *late.values()])
     rows, time = whole.only(keep), time[keep]
     if not keep.any():
         raise _nothing_left(study, inside, complete, where)
@@ -255,6 +258,20 @@ def _complete(study: Study, table: pd.DataFrame) -> dict[str, np.ndarray]:
     cohorts = {t.first_treated for t in study.treatments if isinstance(t.first_treated, str)}
     needed = columns_of(replace(study, covariates=tuple(sorted(set(study.covariates) - set(study.baseline)))))
     return {name: table[name].isna().to_numpy() for name in needed if name not in cohorts}
+
+
+def _never_dosed(
+    study: Study, table: pd.DataFrame, time: np.ndarray, keep: np.ndarray, monthly: bool
+) -> dict[str, np.ndarray]:
+    """With `missing: drop`, the rows left of units that have none from the start of a steady dose on, by that start."""
+    found = {}
+    for item in study.treatments:
+        if study.missing == "refuse" or not item.steady or item.start is None:
+            continue
+        begin = periods.ordinal(item.start, monthly, f"study {study.name}, start of {item.name}")
+        seen = set(table[study.unit][keep & (time >= begin)])
+        found[f"no row from {item.start} on"] = keep & ~table[study.unit].isin(seen).to_numpy()
+    return found
 
 
 def _nothing_left(study: Study, inside: np.ndarray, complete: Mapping[str, np.ndarray], where: str) -> PanelError:

@@ -15,6 +15,8 @@ from balanza.provenance import read_json, write_json, write_parquet
 
 VOLATILE = ("seconds",)
 """Keys that differ between two runs of the same code on the same data."""
+UNSTEADY = ("logs", "benchmarks", "costs.html", "annex.html")
+"""Files and folders of results/<world> that hold times, and so differ between two such runs: nothing else does."""
 
 KEYS = (
     "study",

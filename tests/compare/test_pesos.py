@@ -9,10 +9,11 @@ from scipy.stats import t as student
 from tests.compare import worlds
 
 from balanza.compare import pesos
+from balanza.compare.joint import joint_effects
 from balanza.compare.pesos import Effects, Places
 from balanza.contract import Estimate
 from balanza.estimators import poisson
-from balanza.verbs.weigh import joint_effects, places_of
+from balanza.verbs.weigh import places_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PRICES = np.array([268_460 * 100 / 100_000, 1000.0])  # pesos of a stated unit for one person
@@ -41,6 +42,25 @@ def test_pesos_for_each_person_by_hand() -> None:
     assert contrast["standard_error"] == pytest.approx(np.sqrt(variance))
     assert contrast["p_one_sided"] == pytest.approx(student.sf(contrast["value"] / np.sqrt(variance), 31))
     assert not contrast["told"]
+
+
+def test_effects_on_the_rate_avoid_by_head() -> None:
+    doses = pesos.added(PLACES, PRICES, 3e6, "people")
+    slope = pesos.slopes(PLACES, doses, "rate")
+    assert slope == pytest.approx([30 / 268.46, 30 * 0.001])  # three million people are thirty times 100,000
+    found = pesos.bought(replace(EFFECTS, scale="rate"), slope, 3e6, 0.95)
+    assert found["arms"][0]["avoided"][0] == pytest.approx(0.2 * 30 / 268.46)
+    assert found["contrast"]["value"] == pytest.approx(0.4 * 0.03 - 0.2 * 30 / 268.46)
+
+
+def test_estimates_on_other_scales_have_no_pesos() -> None:
+    study = worlds.study(ROOT)
+    found = fitted(1, {"guard": 0.0, "prevention": 0.0})
+    levels = {name: replace(item, scale="level", rate_change=None) for name, item in found.items()}
+    assert "neither proportional nor on the rate" in str(joint_effects(study, levels, NAMES))
+    rates = {name: replace(item, scale="level") for name, item in found.items()}
+    joint = joint_effects(study, rates, NAMES)
+    assert isinstance(joint, Effects) and joint.scale == "rate"
 
 
 def test_pesos_where_the_doses_are_by_hand() -> None:
@@ -87,8 +107,8 @@ def test_a_missing_covariance_is_told() -> None:
     study = worlds.study(ROOT)
     found = fitted(1, {"guard": 0.0, "prevention": 0.0})
     bare = {name: replace(item, covariance=None) for name, item in found.items()}
-    assert "no joint covariance" in str(joint_effects(bare, NAMES))
-    joint = joint_effects(found, NAMES)
+    assert "no joint covariance" in str(joint_effects(study, bare, NAMES))
+    joint = joint_effects(study, found, NAMES)
     assert isinstance(joint, Effects)
     errors = [found[item.name].standard_error for item in study.treatments]
     assert np.sqrt(np.diag(joint.covariance)) == pytest.approx(errors)
@@ -106,7 +126,7 @@ def weighed(seed: int, effects: dict[str, float]) -> tuple[dict, float]:
     """What a world's weighing finds, and the true contrast."""
     places = places_of(worlds.panel(seed, effects), NAMES)
     slope = pesos.slopes(places, pesos.added(places, PRICES, 1e9, "people"))
-    joint = joint_effects(fitted(seed, effects), NAMES)
+    joint = joint_effects(worlds.study(ROOT), fitted(seed, effects), NAMES)
     assert isinstance(joint, Effects)
     known = {name: {"value": value} for name, value in effects.items()}
     truth = pesos.truth_of(known, slope, NAMES)["contrast"]

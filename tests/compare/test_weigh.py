@@ -86,7 +86,8 @@ def world(folder: Path, effects: dict[str, float] = STRONG, *, opened: bool = Tr
     describe.run(STUDY, own / "rows.parquet", own)
     given = (CONFIG["costs"], CONFIG["priors"], CONFIG["outcomes"])
     folders = (own / "estimates", own / "checks", panel, results / "versus")
-    weigh.run(STUDY, own / "rows.parquet", *folders, *given, "own", known if truth else None)
+    beside, facts = [_beside(results, folder)], known if truth else None
+    weigh.run(STUDY, own / "rows.parquet", *folders, *given, "own", facts, 0.95, beside, results / "studies", draws=99)
     target.run(STUDY, own / "rows.parquet", panel, CONFIG["costs"], results / "versus")
     weighed = results / "versus/pesos.json"
     place_verb.run(CONFIG["themes"], [own / "claim.json"], results / "versus/themes.json", weighed)
@@ -94,6 +95,16 @@ def world(folder: Path, effects: dict[str, float] = STRONG, *, opened: bool = Tr
     surroundings(results, {"world": "own"})
     report.run(results, [STUDY], graphs=["security"], weighing=True)
     return results
+
+
+def _beside(results: Path, folder: Path) -> Path:
+    """The same arms at the same deprivation, by least squares."""
+    text = STUDY.read_text().replace("name: versus", "name: versus_other").replace("graph: security.dot\n", "")
+    other, own = folder / "versus_other.yaml", results / "studies/versus_other"
+    other.write_text(text + "covariates: [marginalization]\nestimators: [twfe]\nchecks: []\n")
+    prepare.run(other, results / "panel", own / "rows.parquet", own / "design.json")
+    estimate.run(other, "twfe", own / "estimates", own / "rows.parquet")
+    return other
 
 
 def _checks(study: Any) -> tuple[str, ...]:
@@ -123,7 +134,29 @@ def test_strong_effects_are_told_apart_in_each_row_and_cover_the_truth(results: 
     dear = next(case for case in found["cases"] if case["costs"] == {"guard": "high", "prevention": "low"})
     ratio = lead["arms"][0]["avoided"][0] / dear["arms"][0]["avoided"][0]
     assert ratio == pytest.approx(found["arms"][0]["costs"][1]["pesos"] / found["arms"][0]["costs"][0]["pesos"])
-    assert {row["estimator"]: row["status"] for row in found["estimators"]}["poisson"] == "used"
+    rows = {(row["study"], row["estimator"]): row["status"] for row in found["estimators"]}
+    assert rows[("versus", "poisson")] == rows[("versus", "twfe")] == rows[("versus_other", "twfe")] == "used"
+
+
+def test_both_arms_are_handed_round_together_and_the_page_says_that_no_one_did(results: Path) -> None:
+    found = read(results, "pesos.json")
+    for case in found["cases"]:
+        given = case["randomization"]
+        assert given["p_one_sided"] == pytest.approx(0.01) and given["draws"] == 99  # no draw beats 6 logs
+        assert given["reason"] is None
+    page = Page(results / "weighing.html")
+    assert "By randomization, hypothetical." in page.words and "(which they were not)" in page.words
+    assert "study Guard presence against prevention spending" in page.words
+    assert "No study of this run tells what guard does next door" in page.words
+
+
+def test_a_study_of_other_doses_does_not_stand_beside(tmp_path: Path, results: Path) -> None:
+    other = tmp_path / "versus_other.yaml"
+    other.write_text(STUDY.read_text().replace("name: versus", "name: versus_other").replace("per: 100\n", "per: 10\n"))
+    own, given = results / "studies/versus", (CONFIG["costs"], CONFIG["priors"], CONFIG["outcomes"])
+    folders = (own / "rows.parquet", own / "estimates", own / "checks", results / "panel", tmp_path)
+    with pytest.raises(ConfigError, match="versus_other has not the treatments and the outcome of versus"):
+        weigh.run(STUDY, *folders, *given, beside=[other], studies=results / "studies", draws=19)
 
 
 def test_other_outcomes_are_estimated_where_measured_and_named_where_not(results: Path) -> None:
@@ -210,4 +243,23 @@ def test_themes_take_their_status_from_claims() -> None:
         "sentence": None,
     }
     assert rows["Impunity"]["settled"] == "nothing"
+    coordination = "Coordination of federal, state and municipal forces"
+    assert rows[coordination]["found"][0]["status"] == "not in this run"
+
+
+@pytest.mark.parametrize(
+    ("check", "status", "settled", "sentence"),
+    [
+        ({"status": "ran", "sentence": "No difference."}, "estimated", "estimated", "No difference"),
+        ({"status": "declined", "reason": "no mayors"}, "no estimate", "nothing", "no mayors"),
+    ],
+)
+def test_themes_say_what_a_check_found(check: dict[str, str], status: str, settled: str, sentence: str) -> None:
+    found = place(load(Themes, CONFIG["themes"]), {}, None, {"coordination.moderators": check})
+    row = next(row for row in found if row["theme"].startswith("Coordination"))
+    assert row["settled"] == settled
+    assert row["found"] == [
+        {**dict.fromkeys(("grade", "title", "identified", "change")), "what": "coordination: moderators"}
+        | {"status": status, "sentence": sentence}
+    ]
     assert weighing.SETTLED["nothing"] == "nothing was estimated"

@@ -35,10 +35,24 @@ OTHER = {
 }
 
 
-def build(kind: str, family: str, *, shuffle: bool = False, several: bool = False) -> tuple[Study, Panel]:
+# Clusters of two units with one treatment, for the check that adds them up.
+PAIRED = {"cluster_sums"}
+PAIR = np.arange(UNITS) // 2
+
+
+def build(
+    kind: str,
+    family: str,
+    *,
+    shuffle: bool = False,
+    several: bool = False,
+    paired: bool = False,
+    moderated: bool = False,
+) -> tuple[Study, Panel]:
     """A yearly panel from 2012 with places, another outcome, and other measures of the outcome and the treatment."""
     rng = np.random.default_rng(5)
     paths = {"guard": FEW if kind == "binary" else treated(kind)}
+    paths = {name: values[2 * PAIR] if paired else values for name, values in paths.items()}
     if several:
         paths["prevention"] = np.roll(paths["guard"], 5, axis=0)
     rate = np.exp(3 + 0.3 * rng.normal(size=(UNITS, 1)) + 0.1 * rng.normal(size=(UNITS, PERIODS)))
@@ -53,7 +67,7 @@ def build(kind: str, family: str, *, shuffle: bool = False, several: bool = Fals
         np.round(rate),
         paths,
         exposure=np.full((UNITS, PERIODS), 1000.0) if family == "poisson" else None,
-        cluster=np.arange(UNITS),
+        cluster=PAIR if paired else np.arange(UNITS),
         covariates=others,
         start=dict.fromkeys(paths, 6) if kind == "dose" else None,
         periods_per_year=1.0,
@@ -71,6 +85,7 @@ def build(kind: str, family: str, *, shuffle: bool = False, several: bool = Fals
         "families": families,
         "variants": variants,
         "options": {"spillover": PLACES},
+        "moderators": ("latitude",) if moderated else (),
     }
     return make_study(items, family, **changes), panel
 
@@ -81,7 +96,9 @@ def estimates() -> dict[str, Estimate]:
 
 
 def build_for(entry: Entry, kind: str, family: str, *, shuffle: bool = False) -> tuple[Study, Panel]:
-    return build(kind, family, shuffle=shuffle, several=entry.spec.needs_several)
+    spec = entry.spec
+    own = {"several": spec.needs_several, "paired": spec.name in PAIRED, "moderated": spec.name == "moderators"}
+    return build(kind, family, shuffle=shuffle, **own)
 
 
 def run(entry: Entry, study: Study, panel: Panel, seed: int = 0) -> CheckResult:

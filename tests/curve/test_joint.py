@@ -46,7 +46,7 @@ def test_least_squares_refits_are_those_of_the_estimator_under_each_assignment(
 ) -> None:
     asked = study(outcome=outcome, covariates=covariates)
     panel = prepare(asked, worlds.table(effect=0.3))
-    assigned = reassignments(panel, 6, seed=2)
+    assigned = reassignments(asked, panel, 6, seed=2)
     percent, _ = refits(asked, panel, "twfe", assigned)["treatment"]
     for order, found in zip(assigned.orders, percent, strict=True):
         refit = find("estimators", "twfe").function(asked, handed(panel, order), np.random.default_rng(0))
@@ -56,7 +56,7 @@ def test_least_squares_refits_are_those_of_the_estimator_under_each_assignment(
 def test_poisson_refits_are_one_newton_step_from_the_fit_without_the_treatment() -> None:
     asked = study()
     panel = prepare(asked, worlds.table())
-    assigned = reassignments(panel, 4, seed=2)
+    assigned = reassignments(asked, panel, 4, seed=2)
     percent, statistic = refits(asked, panel, "poisson", assigned)["treatment"]
     frame = panel.frame
     effects = np.column_stack([np.eye(panel.n_units)[frame["unit"]], np.eye(panel.n_periods)[frame["period"]][:, 1:]])
@@ -74,7 +74,7 @@ def test_poisson_refits_are_one_newton_step_from_the_fit_without_the_treatment()
 def test_poisson_refits_are_near_those_of_the_estimator() -> None:
     asked = study()
     panel = prepare(asked, worlds.table())
-    assigned = reassignments(panel, 20, seed=2)
+    assigned = reassignments(asked, panel, 20, seed=2)
     percent, _ = refits(asked, panel, "poisson", assigned)["treatment"]
     estimator = find("estimators", "poisson").function
     full = [
@@ -91,7 +91,7 @@ def test_several_treatments_are_reassigned_one_at_a_time() -> None:
     frame["files"] = frame.groupby(["state", "year"])["poverty"].transform("mean") * (frame["year"] % 5)
     asked = study(treatments=(DOSE, second))
     panel = prepare(asked, frame)
-    assigned = reassignments(panel, 5, seed=2)
+    assigned = reassignments(asked, panel, 5, seed=2)
     found = refits(asked, panel, "twfe", assigned)
     assert list(found) == ["treatment", "other"]
     for order, value in zip(assigned.orders, found["treatment"][0], strict=True):
@@ -103,7 +103,7 @@ def test_an_outcome_that_can_be_negative_has_no_reading_in_per_cent() -> None:
     asked = study(outcome=Outcome("balance"))
     frame = worlds.table()
     panel = prepare(asked, frame.assign(balance=frame["deaths"] - frame["deaths"].mean()))
-    percent, statistic = refits(asked, panel, "twfe", reassignments(panel, 5, seed=2))["treatment"]
+    percent, statistic = refits(asked, panel, "twfe", reassignments(asked, panel, 5, seed=2))["treatment"]
     assert np.isnan(percent).all()
     assert np.isfinite(statistic).all()
 
@@ -115,7 +115,19 @@ def test_variants_that_the_assignments_do_not_fit_are_refused() -> None:
         refits(asked, panel, "twfe", Reassignments(np.arange(12)[None], ("elsewhere",) * 12))
     by_place = prepare(study(treatments=(dataclasses.replace(DOSE, column="poverty"),)), worlds.table())
     with pytest.raises(Unsupported, match="differs within a cluster"):
-        refits(asked, by_place, "twfe", reassignments(by_place, 3, seed=1))
+        refits(asked, by_place, "twfe", reassignments(asked, by_place, 3, seed=1))
+
+
+def test_paths_stay_within_the_strata_of_the_check_of_reassignments() -> None:
+    asked = study(options={"randomization": {"strata": 3}})
+    panel = prepare(asked, worlds.table())
+    assigned = reassignments(asked, panel, 50, seed=2)
+    told = find("checks", "randomization").function(asked, panel, {}, np.random.default_rng(0))
+    assert assigned.strata == told.values["n_strata"] == 3
+    givers = [set(assigned.orders[:, receiver]) for receiver in range(panel.n_clusters)]
+    strata = {frozenset(map(int, others)) for others in givers}
+    assert sorted(cluster for stratum in strata for cluster in stratum) == list(range(panel.n_clusters))
+    assert len(strata) == 3
 
 
 def test_figures_of_a_curve_by_hand() -> None:
@@ -165,7 +177,7 @@ def test_a_strong_effect_is_found() -> None:
 def curve(seed: int, effect: float, variants: list[tuple[Study, str]], draws: int = 19) -> dict[str, Any]:
     frame = worlds.table(seed, effect)
     panels = [prepare(asked, frame) for asked, _ in variants]
-    assigned = reassignments(panels[0], draws, seed=1000 + seed)
+    assigned = reassignments(variants[0][0], panels[0], draws, seed=1000 + seed)
     pairs = [
         refits(asked, panel, name, assigned)["treatment"] for (asked, name), panel in zip(variants, panels, strict=True)
     ]

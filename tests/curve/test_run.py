@@ -66,7 +66,8 @@ def test_each_variant_is_what_its_study_would_give_alone(toy: Any) -> None:
 
 
 def assigned(path: Path) -> Any:
-    return curve.reassignments(prepare(worlds.load_study(path), worlds.table()), 19, 1)
+    asked = worlds.load_study(path)
+    return curve.reassignments(asked, prepare(asked, worlds.table()), 19, 1)
 
 
 def test_batches_give_the_same_curve_as_one(toy: Any, tmp_path: Path) -> None:

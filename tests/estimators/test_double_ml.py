@@ -66,6 +66,95 @@ def test_cross_fitting_written_out(learner: str) -> None:
     assert found.standard_error == pytest.approx(spread)
 
 
+def two_arms(seed: int = 0, effects: tuple[float, float] = (1.0, -0.5), n_units: int = 60) -> tuple[Study, Panel]:
+    """Two doses that share a shock and the square of a covariate, which the outcome has, too."""
+    rng = np.random.default_rng(seed)
+    shape, cluster = (n_units, 10), np.arange(n_units) // 3
+    moving, shared = rng.normal(size=(2, *shape))
+    doses = {name: moving**2 + shared + rng.normal(size=shape) for name in ("guard", "prevention")}
+    y = 30 + 2 * moving**2 + rng.normal(size=(cluster.max() + 1, 10))[cluster] + rng.normal(size=shape)
+    y += sum(effect * dose for effect, dose in zip(effects, doses.values(), strict=True))
+    arms = [DOSE, Treatment("prevention", "dose", column="prevention")]
+    panel = make_panel(y, doses, cluster=cluster, covariates={"moving": moving})
+    return make_study(arms, covariates=("moving",)), panel
+
+
+def arms_of(study: Study, panel: Panel, **options) -> dict[str, Estimate]:
+    from dataclasses import replace
+
+    asked = replace(study, options={"double_ml": {"repetitions": 1, **options}})
+    found = double_ml.estimate(asked, panel, np.random.default_rng(0))
+    assert not isinstance(found, Estimate)
+    return dict(found)
+
+
+@pytest.mark.parametrize("repetitions", [1, 2, 3])
+def test_two_treatments_are_partialled_out_jointly(repetitions: int) -> None:
+    """Written out in loops: one regression of what is left on both, its sandwich, and the matrix of median norm."""
+    study, panel = two_arms()
+    found = arms_of(study, panel, folds=3, repetitions=repetitions)
+    ordered, rng = _crossfit.canonical(panel), np.random.default_rng(0)
+    cluster = ordered.frame["cluster"].to_numpy()
+    splits = [_crossfit.folds(double_ml.SPEC, study, cluster, 3, rng) for _ in range(repetitions)]
+    model = _crossfit.learner("lasso", rng)
+    ones = np.ones((ordered.n_units, ordered.n_periods))
+    raw = np.stack([ordered.matrix(name) for name in ("outcome", "d_guard", "d_prevention")])
+    y, *doses = (values.ravel() for values in within(raw, ones))
+    features = double_ml._polynomials(_covariates.split(double_ml.SPEC, study, ordered), ones > 0)
+    values, matrices = [], []
+    for fold in splits:
+        left, *arms = (column - _crossfit.predicted(model, features, column, fold) for column in (y, *doses))
+        v = np.column_stack(arms)
+        values.append(np.linalg.lstsq(v, left, rcond=None)[0])
+        bread = np.linalg.inv(v.T @ v)
+        scores = v * (left - v @ values[-1])[:, None]
+        sums = [scores[cluster == code].sum(axis=0) for code in range(20)]
+        matrices.append(20 / 19 * bread @ sum(np.outer(item, item) for item in sums) @ bread)
+    middle = np.median(values, axis=0)
+    spread = [m + np.outer(v - middle, v - middle) for m, v in zip(matrices, values, strict=True)]
+    unit = np.sqrt(np.median([np.diag(m) for m in spread], axis=0))
+    ranked = sorted(spread, key=lambda m: np.linalg.eigvalsh(m / unit / unit[:, None]).max())
+    chosen = ranked[len(ranked) // 2] if len(ranked) % 2 else (ranked[0] + ranked[1]) / 2
+    assert [item.value for item in found.values()] == pytest.approx(middle)
+    labels = ["guard:headline", "prevention:headline"]
+    covariance = found["guard"].covariance
+    assert covariance is not None and list(covariance.columns) == labels
+    assert covariance.to_numpy() == pytest.approx(chosen)
+    assert [item.standard_error**2 for item in found.values()] == pytest.approx(np.diag(chosen))
+
+
+def test_a_dose_alone_carries_what_the_other_does_and_jointly_it_does_not() -> None:
+    from dataclasses import replace
+
+    study, panel = two_arms(n_units=150)
+    found = arms_of(study, panel, folds=3)
+    for name, truth in (("guard", 1.0), ("prevention", -0.5)):
+        assert abs(found[name].value - truth) < 3 * found[name].standard_error
+    alone = run(replace(study, treatments=(DOSE,)), panel, folds=3)
+    assert alone.interval[1] < 1.0 and found["guard"].percent_change is not None
+
+
+def test_the_unit_of_a_treatment_changes_nothing_else() -> None:
+    from dataclasses import replace
+
+    study, panel = two_arms()
+    base = arms_of(study, panel, folds=2, repetitions=3)
+    scaled = replace(panel, frame=panel.frame.assign(d_guard=panel.frame["d_guard"] / 1000))
+    found = arms_of(study, scaled, folds=2, repetitions=3)
+    assert found["guard"].value == pytest.approx(1000 * base["guard"].value, rel=1e-6)
+    assert found["guard"].standard_error == pytest.approx(1000 * base["guard"].standard_error, rel=1e-6)
+    assert found["prevention"].standard_error == pytest.approx(base["prevention"].standard_error, rel=1e-6)
+
+
+def test_a_treatment_that_repeats_the_other_is_refused() -> None:
+    from dataclasses import replace
+
+    study, panel = two_arms()
+    same = replace(panel, frame=panel.frame.assign(d_prevention=2 * panel.frame["d_guard"]))
+    with pytest.raises(Unsupported, match="has no variation of its own beside unit and period effects and the other"):
+        arms_of(study, same)
+
+
 def test_no_cluster_lies_in_two_folds() -> None:
     study, panel = world()
     cluster = panel.frame["cluster"].to_numpy()

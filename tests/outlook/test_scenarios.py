@@ -9,12 +9,13 @@ import pytest
 import yaml
 from scipy.stats import norm
 
-from balanza.errors import ConfigError
+from balanza.errors import ConfigError, PanelError
 from balanza.outlook import settings
 from balanza.outlook.doses import Country, felt, plan, progress, response
-from balanza.outlook.effects import EffectSet, resolve
+from balanza.outlook.effects import EffectSet, correlations, resolve
 from balanza.outlook.scenario_file import Course, Effect, Scenario, load
-from balanza.outlook.scenarios import World, displaced, lay, typical_path, weights
+from balanza.outlook.scenarios import World, _shares, displaced, lay, typical_path, weights
+from balanza.provenance import write_parquet
 
 SETTINGS = settings.load(Path("config/outlook.yaml"))
 NORMAL = {"sd": 0.3, "source": "a prior"}
@@ -228,3 +229,56 @@ def test_a_scenario_that_cannot_be_meant_is_refused(tmp_path: Path, changes: dic
         load(path)
     assert words in str(error.value)
     assert str(path) in str(error.value)
+
+
+def joint(folder: Path, *, labels: Any = ("guard:headline", "prevention:headline")) -> dict[str, EffectSet]:
+    """Two arms of one study, both claimed, whose estimates correlate by -.6: covariance -.012 of errors .1 and .2."""
+    import pandas as pd
+
+    own = results(folder) / "versus"
+    row = json.loads((own / "comparison.json").read_text())["rows"][0]
+    other = row | {"stem": "poisson.prevention", "treatment": "prevention"}
+    (own / "comparison.json").write_text(json.dumps({"headline": "poisson", "rows": [row, other]}))
+    arms = [{"treatment": name, "identified_here": True, "reason": ""} for name in ("guard", "prevention")]
+    (own / "identification.json").write_text(json.dumps({"arms": arms}))
+    (own / "estimates").mkdir()
+    matrix = pd.DataFrame([[0.01, -0.012], [-0.012, 0.04]], columns=list(labels))
+    for name in ("guard", "prevention"):
+        write_parquet(own / "estimates" / f"poisson.{name}.covariance.parquet", matrix)
+    effects = {name: {"study": "versus", "treatment": name, "normal": NORMAL} for name in ("guard", "prevention")}
+    return {name: resolve(Effect.model_validate(keys), folder) for name, keys in effects.items()}
+
+
+def test_arms_that_one_study_estimates_jointly_are_drawn_together(tmp_path: Path) -> None:
+    sets = joint(tmp_path)
+    assert all(item.claimed for item in sets.values())
+    found = correlations(list(sets.values()))
+    assert found == pytest.approx(np.array([[1.0, -0.6], [-0.6, 1.0]]))
+    shares = _shares(200_000, found, np.random.default_rng(0))
+    # of uniforms joined as normals of correlation r: 6 / pi asin(r / 2), Kruskal (1958), JASA 53(284)
+    assert np.corrcoef(shares.T)[0, 1] == pytest.approx(6 / np.pi * np.arcsin(-0.3), abs=0.01)
+    assert np.quantile(shares[:, 1], [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.005)
+
+
+def test_effects_of_opposite_draws_offset_each_other(tmp_path: Path) -> None:
+    """A cut of one arm pays for the other: where both effects are low together, the country moves less."""
+    sets, world = joint(tmp_path), World(np.full((4000, 2, 3), 100.0), COUNTRY, np.zeros((3, 3)), SETTINGS)
+    asked = scenario(cut(-0.2), SPEND)
+    spread = {}
+    for name, correlation in {"joint": correlations(list(sets.values())), "apart": None}.items():
+        laid = lay(asked, sets, world, 0, np.random.default_rng(0), correlation)
+        spread[name] = laid.country["effect"][:, -1].std()
+    assert spread["joint"] > 1.1 * spread["apart"]  # the doses have opposite signs, and so have the draws
+
+
+def test_priors_and_other_studies_are_independent(tmp_path: Path) -> None:
+    sets = joint(tmp_path)
+    prior = resolve(Effect.model_validate({"normal": NORMAL}), None)
+    assert correlations([sets["guard"], prior, prior]).tolist() == np.eye(3).tolist()
+    assert correlations([]).shape == (0, 0)
+
+
+def test_a_claim_on_both_arms_without_their_covariance_is_refused(tmp_path: Path) -> None:
+    sets = joint(tmp_path, labels=("0", "1"))
+    with pytest.raises(PanelError, match="holds no joint covariance of guard and prevention"):
+        correlations(list(sets.values()))

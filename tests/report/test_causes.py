@@ -53,20 +53,26 @@ DISCOVERY = {
 
 
 class Page(HTMLParser):
-    """The elements of a page, and its words in one line."""
+    """The elements of a page, its words in one line, and the texts of its scripts."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.tags: list[str] = []
         self.parts: list[str] = []
+        self.scripts: list[str] = []
         self.feed(path.read_text())
         self.words = " ".join(" ".join(self.parts).split())
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
         self.tags.append(tag)
+        if tag == "script":
+            self.scripts.append("")
 
     def handle_data(self, data: str) -> None:
-        self.parts.append(data)
+        if self.cdata_elem == "script":
+            self.scripts[-1] += data
+        else:
+            self.parts.append(data)
 
 
 def surroundings(results: Path, world: dict[str, str]) -> None:
@@ -121,7 +127,7 @@ def test_the_graph_page_shows_nodes_arrows_tests_and_searches(tmp_path: Path) ->
     assert "6 nodes and 6 arrows" in page.words
     assert "MONEY on CRIME identified Adjusting for WEALTH closes every back-door path" in page.words
     assert "LATENT Hidden before no: latent nothing" in page.words
-    assert "WEALTH and JOBS fails MONEY 0.012 0.025 1 230 32 by state" in page.words
+    assert "WEALTH and JOBS fails MONEY 0.012 0.025 1,230 32 by state" in page.words
     assert "Claims that could not be tested (1)" in page.words
     assert "column missing for JOBS" in page.words
     assert "WEALTH , CRIME → ∘→ drawn and found" in page.words
@@ -162,7 +168,7 @@ def test_hostile_text_of_a_graph_stays_text_on_every_page(tmp_path: Path) -> Non
     results = world(tmp_path)
     for name in ("graph", "toy", "index"):
         page = Page(results / f"{name}.html")
-        assert "script" not in page.tags
+        assert not [text for text in page.scripts if text.startswith("alert")]
     page = Page(results / "graph.html")
     assert page.words.count(HOSTILE) > 6
     assert f"JOBS {HOSTILE} after yes jobs" in page.words

@@ -190,6 +190,10 @@ def test_every_flavour_states_its_truth(flavour: Flavour) -> None:
     )
     assert truth["versus"] == {"guard": truth["guard"]["treatment"], "prevention": truth["prevention"]["treatment"]}
     assert truth["prevention_adjusted"] == truth["prevention"]
+    assert truth["versus_adjusted"] == truth["versus_municipalities"] == truth["versus"]
+    parts = truth["displacement"]["treatment"]["rate"]
+    assert parts["own"] + parts["neighbours"] == pytest.approx(parts["value"])
+    assert np.sign(parts["own"]) == sign and (parts["neighbours"] > 0) == (flavour == "displacement")
     if flavour in ("null", "reporting"):
         assert not any(values.values())
     assert (truth["recording"]["value"] != 0) == (flavour == "reporting")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "workflow", "config", "profiles", "src", "data")
+PARTS = ("Snakefile", "workflow", "config", "profiles", "src", "data", "CITATION.cff", "requirements.lock")
 SMALL = ("size=0.06", "draws=99", "validation_draws=2")
 
 

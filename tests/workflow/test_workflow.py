@@ -1,6 +1,7 @@
 """The habits of the workflow, on a small synthetic world in a folder with blanks in its name."""
 
 import hashlib
+import html
 import json
 import os
 import re
@@ -16,21 +17,21 @@ from tests.acquire.conftest import make_source
 from tests.workflow.conftest import Project, copy_project
 
 from balanza.acquire.catalogue import save
-from balanza.results import VOLATILE
+from balanza.results import UNSTEADY, VOLATILE
 
 
 def test_a_run_makes_the_report_and_everything_it_links_to(project: Project) -> None:
     results = project.folder / "results" / "synthetic"
     index = (results / "index.html").read_text()
     links = set(re.findall(r'href="([^"#]+)"', index))
-    pages = {"guard", "versus", "graph", "quality", "validation", "weighing", "outlook"}
+    pages = {"guard", "versus", "municipality", "graph", "quality", "validation", "weighing", "outlook"}
     assert {f"{page}.html" for page in pages} <= links
     assert [link for link in links if not (results / link).exists()] == []
 
 
 def test_every_page_is_stamped_synthetic_with_flavour_and_selection(project: Project) -> None:
     pages = sorted((project.folder / "results" / "synthetic").glob("*.html"))
-    assert len(pages) == 15
+    assert len(pages) == 18
     for page in pages:
         assert "SYNTHETIC" in page.read_text()
         assert "beneficial" in page.read_text()
@@ -41,11 +42,33 @@ def test_pages_ask_for_nothing_from_outside(project: Project) -> None:
     for page in (project.folder / "results" / "synthetic").glob("*.html"):
         text = page.read_text()
         assert not re.search(r'(?:src|href)="(?:https?:)?//', text)
-        assert "<script" not in text
+        sources = re.search(r"script-src ([^;]*)\"", html.unescape(text)).group(1)
+        assert re.fullmatch(r"'none'|'sha256-[\w+/]{43}='(?: 'sha256-[\w+/]{43}=')*", sources)
 
 
 def test_a_second_run_does_nothing(project: Project) -> None:
     assert "Nothing to be done" in project.snakemake().stderr
+
+
+def test_every_target_that_provenance_prints_is_one_of_the_workflow(project: Project) -> None:
+    text = (project.folder / "results" / "synthetic" / "provenance.html").read_text()
+    targets = sorted(set(re.findall(r"<code>(results/synthetic/[^<]+\.(?:json|parquet|svg))</code>", text)))
+    assert {f"results/synthetic/studies/guard/{name}.json" for name in ("claim", "curve", "checks/pretrend")} <= set(
+        targets
+    )
+    assert len(targets) > 300
+    run = project.snakemake("-n", *targets, "--configfile", "results/synthetic/config.yaml")
+    assert "Nothing to be done" in run.stderr
+    forced = project.snakemake("-n", "--force", targets[0], "--configfile", "results/synthetic/config.yaml")
+    assert targets[0] in forced.stdout
+
+
+def test_a_run_has_a_brief_and_a_page_of_what_it_took(project: Project) -> None:
+    results = project.folder / "results" / "synthetic"
+    for name in ("brief.pdf", "brief.es.pdf"):
+        assert (results / name).read_bytes().startswith(b"%PDF-")
+    assert len(list((results / "tables").glob("*.tex"))) == 18
+    assert "guard/poisson" in (results / "costs.html").read_text()
 
 
 def test_touching_code_reruns_nothing(project: Project) -> None:
@@ -63,8 +86,9 @@ def test_editing_one_estimator_reruns_its_jobs_and_those_that_read_them(project:
     finally:
         path.write_text(text)
     estimates = {"estimate", "estimate_guard_and_prevention"}
-    readers = {"check", "compare", "grade", "curve", "curve_test", "weigh", "place", "scenario", "report"}
-    assert set(planned) <= {"all"} | estimates | readers
+    readers = {"check", "compare", "grade", "curve", "curve_test", "weigh", "place", "scenario"}
+    last = {"trace", "report", "costs", "all"}
+    assert set(planned) <= estimates | readers | last
     assert 0 < planned["curve"] < 8
     assert 0 < planned["estimate"] < 8
     assert "tidy" not in planned
@@ -74,7 +98,7 @@ def test_a_blind_run_stands_apart_from_the_real_one_and_sees_no_truth(project: P
     told = project.snakemake("-n", "-p", config=("blind=true",)).stdout
     assert "results/synthetic-blind/index.html" in told
     assert "results/synthetic/" not in told
-    assert told.count(" --blind --seed ") == 9
+    assert told.count(" --blind --seed ") == 13
     assert "--truth" not in told
     assert not {"falsify", "discover"} & set(re.findall(r"^rule (\w+):", told, re.MULTILINE))
 
@@ -95,14 +119,14 @@ def test_editing_what_reads_the_graph_reruns_its_answers_and_those_that_read_the
         planned = project.planned()
     finally:
         path.write_text(text)
-    assert planned["identify"] == 9
+    assert planned["identify"] == 13
     assert not {"tidy", "panel"} & set(planned)
 
 
 def test_every_study_with_a_graph_has_its_answer_and_its_assumptions(project: Project) -> None:
     folder = project.folder / "results" / "synthetic" / "studies"
     found = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/identification.json")}
-    assert len(found) == 9
+    assert len(found) == 13
     assert found["versus"]["joint"]["nodes"] == ["GN", "SOCPROG"]
     estimate = json.loads((folder / "prevention_adjusted" / "estimates" / "poisson.json").read_text())
     assert estimate["status"] == "ran"
@@ -212,7 +236,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
     """A digest of each result; keys that time alone changes are taken out of the JSON files."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or {"logs", "benchmarks"} & set(path.parts):
+        if not path.is_file() or set(UNSTEADY) & set(path.parts):
             continue
         content = path.read_bytes()
         if path.suffix == ".json":

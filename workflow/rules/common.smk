@@ -19,6 +19,7 @@ from balanza.config import (
 from balanza.errors import BalanzaError
 from balanza.provenance import import_closure
 from balanza.registry import chosen, own_modules, require_known
+from balanza.report.language import LANGUAGES, page_files, page_tables
 from balanza.results import file_names
 from balanza.warm.start import start as start_warm
 from snakemake.exceptions import WorkflowError

@@ -1,8 +1,10 @@
 # Needs: config/graphs/<graph>.dot, config/studies/<study>.yaml, data/variables.yaml.
 # Makes: results/<world>/studies/<study>/identification.json, for each study with a graph;
-#        results/<world>/graph/<graph>/graph.{svg,json}.
+#        results/<world>/graph/<graph>/graph.{svg,es.svg,json}.
 DRAWINGS = [
-    f"{RESULTS}/graph/{name}/graph.{end}" for name in GRAPHS for end in ("json", "svg")
+    f"{RESULTS}/graph/{name}/graph.{end}"
+    for name in GRAPHS
+    for end in ("json", "svg", "es.svg")
 ]
 IDENTIFICATIONS = [
     f"{RESULTS}/studies/{name}/identification.json"
@@ -39,9 +41,11 @@ rule draw:
             if study.graph and Path(study.graph).stem == wildcards.graph
         ],
         template="src/balanza/report/templates/graph.svg.j2",
+        words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
         code=code("balanza.verbs.draw"),
     output:
         f"{RESULTS}/graph/{{graph}}/graph.svg",
+        f"{RESULTS}/graph/{{graph}}/graph.es.svg",
         f"{RESULTS}/graph/{{graph}}/graph.json",
     log:
         messages=f"{RESULTS}/logs/graph/{{graph}}/draw.log",

@@ -45,6 +45,14 @@ rule scenario:
                     else []
                 ),
                 *(
+                    f"{RESULTS}/studies/{study.name}/estimates/{stem}.covariance.parquet"
+                    for stem in (
+                        file_names(study.headline, study).values()
+                        if study.headline
+                        else ()
+                    )
+                ),
+                *(
                     f"{RESULTS}/studies/{study.name}/checks/{check}.json"
                     for check in chosen("checks", study)
                     if check == "honest_did"

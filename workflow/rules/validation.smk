@@ -1,6 +1,7 @@
 # Needs: config/studies/*.yaml; for placebo worlds results/<world>/studies/<study>/rows.parquet.
 # Makes: results/<world>/validation/<extent>/{<kind>/<study>/<first>-<last>.parquet,scores.parquet,scores.json},
-#        results/<world>/validation.html of the small version, validation_full.html of `snakemake validation`.
+#        results/<world>/validation.html of the small version, validation_full.html of `snakemake validation`,
+#        and the same in es/.
 from balanza.validation.plan import plan as validation_plan
 
 VALIDATIONS = {
@@ -101,14 +102,22 @@ rule validation_page:
             f"src/balanza/report/templates/{name}.j2"
             for name in ("base.html", "style.css", "validation.html")
         ],
+        scripts=sorted(map(str, Path("src/balanza/report/static").glob("*.js"))),
+        words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
-        f"{RESULTS}/validation{{whole,|_full}}.html",
+        pages=[f"{RESULTS}/{page}" for page in page_files("validation{whole}")],
+        tables=[
+            directory(f"{RESULTS}/{folder}")
+            for folder in page_tables("validation{whole}")
+        ],
     log:
         f"{RESULTS}/logs/validation/page{{whole}}.log",
+    wildcard_constraints:
+        whole="|_full",
     params:
         studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in LISTED],
     message:
         "Writing the page of the validation"
     shell:
-        "{PYTHON} validation-page --results {RESULTS} --scores {input.scores} {params.studies:q} --out {output}"
+        "{PYTHON} validation-page --results {RESULTS} --scores {input.scores} {params.studies:q} --out {output.pages[0]}"
         " &> {log}"

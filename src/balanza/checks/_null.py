@@ -77,6 +77,11 @@ def fit(
     return Fit(mass * within.within(left[None], mass, baseline)[0], mass, found.coefficients)
 
 
+def fit_of(design: Design) -> Fit:
+    """The fit of a whole design; errors as `fit`."""
+    return fit(design.outcome, design.weight, design.regressors, design.baseline, design.counts, design.where)
+
+
 def restricted(design: Design, tested: np.ndarray, effects: np.ndarray) -> Fit:
     """The fit of a design with some coefficients fixed; errors as `fit`.
 
@@ -128,9 +133,8 @@ def unrestricted(design: Design) -> list[Effect]:
     n_clusters = int(design.cluster.max()) + 1
     if leaves_out(n_clusters):
         return _twoway.fit(design)[1]
-    regressors = design.regressors
-    found = fit(design.outcome, design.weight, regressors, design.baseline, design.counts, design.where)
-    sums = _collect(design, found, np.arange(len(regressors)))
+    found = fit_of(design)
+    sums = _collect(design, found, np.arange(len(design.regressors)))
     influence = sums.own @ np.linalg.inv(sums.information)
     errors = np.sqrt(n_clusters / (n_clusters - 1) * (influence**2).sum(axis=0))
     return [

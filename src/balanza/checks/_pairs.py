@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from balanza.checks._twoway import Design
 from balanza.contract import Study, Treatment
+from balanza.estimators import _summary
 from balanza.kernels import cluster_moments
 from balanza.kernels.cluster_moments import Moments
 from balanza.kernels.jackknife import leaves_out
@@ -40,6 +43,20 @@ def shared(design: Design) -> np.ndarray:
 def mean_of(design: Design, index: int, rows: np.ndarray) -> float:
     """The mean of a treatment over some rows, weighted by people at risk or weights."""
     return float(np.average(design.treatments[index][rows], weights=design.weight[rows]))
+
+
+def reading(
+    contrast: Mapping[int, float], coefficients: np.ndarray, influence: np.ndarray, study: Study, void: bool
+) -> dict[str, float | None]:
+    """A sum of coefficients with its error, interval and p; without these where the influence judges nothing."""
+    value = sum(weight * float(coefficients[index]) for index, weight in contrast.items())
+    if void:
+        return {"value": value, "standard_error": None, "low": None, "high": None, "p_value": None}
+    error = float(np.linalg.norm(sum(weight * influence[:, index] for index, weight in contrast.items())))
+    freedom = len(influence) - 1
+    low, high = _summary.interval(value, error, study.level, freedom)
+    p = _summary.p_value(value, error, freedom)
+    return {"value": value, "standard_error": error, "low": low, "high": high, "p_value": p}
 
 
 def told(p: float, study: Study) -> str:

@@ -18,7 +18,6 @@ from balanza.checks import _pairs, _twoway
 from balanza.checks._twoway import Design
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
-from balanza.estimators import _summary
 
 SPEC = CheckSpec(
     name="interaction",
@@ -93,12 +92,12 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     table: list[dict[str, Any]] = []
     for position, pair in enumerate(pairs):
         product = n_treatments + position
-        crossed = _reading({product: 1.0}, found.coefficients, influence, study, void)
+        crossed = _pairs.reading({product: 1.0}, found.coefficients, influence, study, void)
         table.append({"effect_of": wider.names[product], "other": None, "level": None, "at": None, **crossed})
         for own, other in (pair, pair[::-1]):
             for level, at in _levels(design, study, other, rows, means[other]).items():
                 contrast = {own: 1.0, product: at - means[other]}
-                reading = _reading(contrast, found.coefficients, influence, study, void)
+                reading = _pairs.reading(contrast, found.coefficients, influence, study, void)
                 named = {"effect_of": design.names[own], "other": design.names[other]}
                 table.append({**named, "level": level, "at": at, **reading})
         told.append(_sentence(study, design, pair, table, crossed))
@@ -113,20 +112,6 @@ def _levels(design: Design, study: Study, index: int, rows: np.ndarray, mean: fl
         return {"off": 0.0, "mean": mean, "on": 1.0}
     low, high = np.quantile(design.treatments[index][rows], [0.25, 0.75])
     return {"lower quartile": float(low), "mean": mean, "upper quartile": float(high)}
-
-
-def _reading(
-    contrast: Mapping[int, float], coefficients: np.ndarray, influence: np.ndarray, study: Study, void: bool
-) -> dict[str, float | None]:
-    """A sum of coefficients with its error, interval and p."""
-    value = sum(weight * float(coefficients[index]) for index, weight in contrast.items())
-    if void:
-        return {"value": value, "standard_error": None, "low": None, "high": None, "p_value": None}
-    error = float(np.linalg.norm(sum(weight * influence[:, index] for index, weight in contrast.items())))
-    freedom = len(influence) - 1
-    low, high = _summary.interval(value, error, study.level, freedom)
-    p = _summary.p_value(value, error, freedom)
-    return {"value": value, "standard_error": error, "low": low, "high": high, "p_value": p}
 
 
 def _sentence(

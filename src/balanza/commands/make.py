@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from balanza.commands.options import Name, Out, app
+from balanza.report.language import CATALOGUES
+from balanza.told import wrote
 
 
 @app.command()
@@ -19,6 +21,18 @@ def methods(
     from balanza.verbs import methods
 
     methods.run(names or [], out)
+
+
+@app.command()
+def messages(
+    catalogue: Annotated[Path, typer.Argument(help="A catalogue of translations.")] = CATALOGUES / "es.po",
+) -> None:
+    """Bring the catalogue of the pages' words in step with them."""
+    from balanza.verbs import messages
+
+    missing = messages.run(catalogue)
+    wrote(catalogue)
+    print(f"{len(missing)} messages have no translation yet" if missing else "every message has its translation")
 
 
 @app.command("new-estimator")

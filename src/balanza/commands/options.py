@@ -21,6 +21,7 @@ def _legal_level(level: float) -> float:
 StudyFile = Annotated[Path, typer.Option("--study", help="A study file.")]
 GraphFile = Annotated[Path, typer.Option("--graph", help="A causal graph, DOT.")]
 Out = Annotated[Path, typer.Option("--out", help="Where the result goes.")]
+Results = Annotated[Path, typer.Option("--results", help="results/<world>")]
 Rows = Annotated[Path | None, typer.Option("--rows", help="The study's rows, unless it has its own panel.")]
 World = Annotated[str, typer.Option(help="Name of the world, for the record.")]
 Seed = Annotated[int, typer.Option(help="Seed of the run.")]

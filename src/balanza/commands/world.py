@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from balanza.commands.options import Level, Out, Seed, StudyFile, World, app
+from balanza.commands.options import Draws, Level, Out, Results, Seed, StudyFile, World, app
 from balanza.errors import ConfigError
 from balanza.told import wrote
 
@@ -26,11 +26,34 @@ def weigh(
     world: World = "own panel",
     truth: Annotated[Path | None, typer.Option(help="truth.json of the synthetic world.")] = None,
     level: Level = 0.95,
+    beside: Annotated[list[Path] | None, typer.Option(help="A study of the same arms; once for each.")] = None,
+    studies: Annotated[Path | None, typer.Option(help="results/<world>/studies, for these and the next.")] = None,
+    displacement: Annotated[Path | None, typer.Option(help="A study of what the first arm does next door.")] = None,
+    seed: Seed = 20190701,
+    draws: Draws = 999,
 ) -> None:
     """Weigh the two arms of a study: what the same pesos buy on each."""
     from balanza.verbs import weigh
 
-    weigh.run(study, rows, estimates, checks, panel, out, costs, priors, outcomes, world, truth, level)
+    weigh.run(
+        study,
+        rows,
+        estimates,
+        checks,
+        panel,
+        out,
+        costs,
+        priors,
+        outcomes,
+        world,
+        truth,
+        level,
+        beside or [],
+        studies,
+        displacement,
+        seed,
+        draws,
+    )
     wrote(out / "pesos.json", out / "pesos.parquet")
 
 
@@ -55,11 +78,12 @@ def place(
     out: Out,
     themes: Annotated[Path, typer.Option(help="The themes, YAML.")] = Path("config/themes.yaml"),
     weighed: Annotated[Path | None, typer.Option(help="What `weigh` wrote.")] = None,
+    checks: Annotated[list[Path] | None, typer.Option("--check", help="A check that a theme names; each.")] = None,
 ) -> None:
     """Give each theme of the project its place: what was found of it, and what is missing."""
     from balanza.verbs import place
 
-    place.run(themes, claims, out, weighed)
+    place.run(themes, claims, out, weighed, checks or [])
     wrote(out)
 
 
@@ -165,7 +189,7 @@ def score(
 
 @app.command("validation-page")
 def validation_page(
-    results: Annotated[Path, typer.Option(help="results/<world>")],
+    results: Results,
     scores: Annotated[Path, typer.Option(help="What `score` wrote, JSON.")],
     out: Out,
     studies: Annotated[list[Path] | None, typer.Option("--study", help="A study of the menu; once for each.")] = None,
@@ -178,8 +202,53 @@ def validation_page(
 
 
 @app.command()
+def trace(
+    results: Results,
+    raw: Annotated[Path, typer.Option(help="data/raw/<world>")],
+    studies: Annotated[list[Path] | None, typer.Option("--study", help="A study that ran; once for each.")] = None,
+    others: Annotated[list[Path] | None, typer.Argument(help="Results of no single study, JSON.")] = None,
+) -> None:
+    """Record where every number of a run comes from."""
+    from balanza.verbs import trace
+
+    trace.run(results, raw, studies or [], others or [])
+    wrote(results / "provenance.json")
+
+
+@app.command()
+def typeset(
+    results: Results,
+    studies: Annotated[list[Path] | None, typer.Option("--study", help="A study that ran; once for each.")] = None,
+) -> None:
+    """Write the tables of studies as LaTeX."""
+    from balanza.verbs import typeset
+
+    wrote(*typeset.run(results, studies or []))
+
+
+@app.command()
+def archive(results: Results, out: Out = Path("dist")) -> None:
+    """Write the replication archive of a run: code, configuration, results, codebook, README."""
+    from balanza.verbs import archive
+
+    wrote(archive.run(results, out))
+
+
+@app.command()
+def costs(
+    results: Results,
+    studies: Annotated[list[Path] | None, typer.Option("--study", help="A study of the menu; once for each.")] = None,
+) -> None:
+    """Write the page of what each job of a run took."""
+    from balanza.verbs import costs
+
+    costs.run(results, studies or [])
+    wrote(results / "costs.html")
+
+
+@app.command()
 def report(
-    results: Annotated[Path, typer.Option(help="results/<world>")],
+    results: Results,
     studies: Annotated[list[Path] | None, typer.Option("--study", help="A study that ran; once for each.")] = None,
     waiting: Annotated[list[Path] | None, typer.Option(help="A study that lacks a user's file; once for each.")] = None,
     graphs: Annotated[

@@ -81,9 +81,15 @@ class Lines(Strict):
 
 
 class Costs(Strict):
-    """All of config/costs.yaml. The first of the two arms is what the second is weighed against."""
+    """All of config/costs.yaml. The first of the two arms is what the second is weighed against.
+
+    `beside` names studies of the same arms, on other rows or with covariates, and `displacement` one that tells what
+    the first arm does next door; those that do not run are left out.
+    """
 
     study: str
+    beside: tuple[str, ...] = ()
+    displacement: str | None = None
     amount: float = Field(gt=0)
     lines: Lines
     spread: tuple[Spread, ...] = Field(min_length=1)

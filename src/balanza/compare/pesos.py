@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,16 +22,18 @@ from balanza.kernels import fieller, posterior
 
 @dataclass(frozen=True)
 class Effects:
-    """Two effects on the log scale per stated unit of dose, estimated jointly.
+    """Two effects per stated unit of dose, estimated jointly.
 
     value : shape (2,)
     covariance : shape (2, 2)
     freedom : degrees of freedom of Student's t, clusters less one
+    scale : `log`, or `rate`: events per 100,000 people a year
     """
 
     value: np.ndarray
     covariance: np.ndarray
     freedom: int
+    scale: Literal["log", "rate"] = "log"
 
 
 @dataclass(frozen=True)
@@ -71,17 +73,52 @@ def added(places: Places, unit_price: np.ndarray, pesos: float, spread: Spread) 
     return np.asarray(pesos * shares / places.people / unit_price[:, None])
 
 
-def slopes(places: Places, doses: np.ndarray) -> np.ndarray:
-    """Events that a year has less for each unit by which the effects are lower, shape (2,); doses as from `added`."""
-    return np.asarray(doses @ places.events)
+def slopes(places: Places, doses: np.ndarray, scale: Literal["log", "rate"] = "log") -> np.ndarray:
+    """Events that a year has less for each unit by which the effects are lower, shape (2,).
+
+    Parameters
+    ----------
+    places : Places
+    doses : ndarray, shape (2, n)
+        From `added`.
+    scale : str
+        Of the effects: a proportion of events, or events per 100,000 people.
+    """
+    return np.asarray(doses @ (places.events if scale == "log" else places.people / _summary.PER_PEOPLE))
+
+
+def bought(effects: Effects, slope: np.ndarray, pesos: float, level: float) -> dict[str, Any]:
+    """What the same pesos buy on both arms, without a prior.
+
+    Parameters
+    ----------
+    effects, slope, pesos, level : as in `weigh`
+
+    Returns
+    -------
+    dict
+        `arms` and `contrast` of `weigh`.
+    """
+    critical = _summary.critical(level, effects.freedom)
+    first, second = _parts(slope)
+    return {
+        "arms": [_arm(effects, part, pesos, critical) for part in (first, second)],
+        "contrast": _contrast(effects, second - first, critical),
+    }
+
+
+def _parts(slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of the effects in the events that each arm avoids."""
+    return np.array([-slope[0], 0.0]), np.array([0.0, -slope[1]])
 
 
 def weigh(effects: Effects, slope: np.ndarray, pesos: float, level: float, deviation: np.ndarray) -> dict[str, Any]:
-    """Compare what the same pesos buy on both arms.
+    """Compare what the same pesos buy on both arms, with effects on the log scale, which the priors are of.
 
     Parameters
     ----------
     effects : Effects
+        On the log scale.
     slope : ndarray, shape (2,)
         From `slopes`.
     pesos : float
@@ -98,18 +135,13 @@ def weigh(effects: Effects, slope: np.ndarray, pesos: float, level: float, devia
         `contrast`: the second arm less the first, with `p_one_sided` of the second buying no more. `posterior`: by arm
         and of the contrast, mean, interval and the probability of being above zero.
     """
-    critical = _summary.critical(level, effects.freedom)
-    parts = [np.array([-slope[0], 0.0]), np.array([0.0, -slope[1]])]
-    contrast = parts[1] - parts[0]
+    first, second = _parts(slope)
     mixture = posterior.update(effects.value, effects.covariance, effects.freedom, deviation)
-    return {
-        "arms": [_arm(effects, part, pesos, critical) for part in parts],
-        "contrast": _contrast(effects, contrast, critical),
-        "posterior": {
-            "arms": [_believed(mixture, part, level) for part in parts],
-            "contrast": _believed(mixture, contrast, level),
-        },
+    believed = {
+        "arms": [_believed(mixture, part, level) for part in (first, second)],
+        "contrast": _believed(mixture, second - first, level),
     }
+    return bought(effects, slope, pesos, level) | {"posterior": believed}
 
 
 def _linear(effects: Effects, weights: np.ndarray) -> tuple[float, float]:

@@ -15,11 +15,13 @@ NOT_RUN = "not in this run"
 
 
 class Theme(Strict):
-    """A theme: its question, the studies (or `study.treatment`) and outcomes that speak to it, and what is missing."""
+    """A theme: its question, the studies (or `study.treatment`), checks (`study.check`) and outcomes that speak to it,
+    and what is missing."""
 
     theme: str
     question: str
     studies: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
     outcomes: tuple[str, ...] = ()
     rests_on: str
     missing: str
@@ -32,7 +34,12 @@ class Themes(Strict):
     themes: tuple[Theme, ...]
 
 
-def place(themes: Themes, claims: Mapping[str, Any], weighed: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def place(
+    themes: Themes,
+    claims: Mapping[str, Any],
+    weighed: Mapping[str, Any] | None,
+    checks: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
     """Each theme with what the run found.
 
     Parameters
@@ -42,23 +49,34 @@ def place(themes: Themes, claims: Mapping[str, Any], weighed: Mapping[str, Any] 
         The claim.json of each study that ran, by its name.
     weighed : mapping or None
         pesos.json, None where nothing was weighed.
+    checks : mapping, optional
+        The result of each check that a theme names, by `study.check`.
 
     Returns
     -------
     list of dict
-        The theme's own words and `found`: `what` (study and treatment, or outcomes), `status` (`claimed`, `no
-        claim`, `no estimate`, `measured`, `not measured` or `not in this run`), `grade`, `title`, `identified`
-        (the graph's answer, null where it was not asked), `change` (per cent and interval) and `sentence`. `settled` is
-        the best that was reached: `claimed`, `estimated` or `nothing`.
+        The theme's own words and `found`: `what` (study and treatment, check, or outcomes), `status` (`claimed`, `no
+        claim`, `no estimate`, `estimated`, `measured`, `not measured` or `not in this run`), `grade`, `title`,
+        `identified` (the graph's answer, null where it was not asked), `change` (per cent and interval) and `sentence`.
+        `settled` is the best that was reached: `claimed`, `estimated` or `nothing`.
     """
-    return [_place(theme, claims, weighed or {}) for theme in themes.themes]
+    return [_place(theme, claims, weighed or {}, checks or {}) for theme in themes.themes]
 
 
-def _place(theme: Theme, claims: Mapping[str, Any], weighed: Mapping[str, Any]) -> dict[str, Any]:
+def _place(
+    theme: Theme, claims: Mapping[str, Any], weighed: Mapping[str, Any], checks: Mapping[str, Any]
+) -> dict[str, Any]:
     found = [row for study in theme.studies for row in _study(study, claims)]
+    found += [_check(name, checks.get(name)) for name in theme.checks]
     found += [_outcome(about, weighed) for about in theme.outcomes]
     reached = {row["status"] for row in found}
-    settled = "claimed" if "claimed" in reached else "estimated" if reached & {"no claim", "measured"} else "nothing"
+    settled = (
+        "claimed"
+        if "claimed" in reached
+        else "estimated"
+        if reached & {"no claim", "measured", "estimated"}
+        else "nothing"
+    )
     words = theme.model_dump(include={"theme", "question", "rests_on", "missing", "closes"})
     return words | {"found": found, "settled": settled}
 
@@ -84,6 +102,16 @@ def _study(asked: str, claims: Mapping[str, Any]) -> list[dict[str, Any]]:
         known["change"] = card["headline"].get("percent_change")
         rows.append(_row(f"{name}: {card['treatment']}" if several else name, status, **known))
     return rows
+
+
+def _check(asked: str, found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a check of a study says, which claims nothing."""
+    what = asked.replace(".", ": ")
+    if found is None:
+        return _row(what, NOT_RUN)
+    if found["status"] != "ran":
+        return _row(what, "no estimate", sentence=found["reason"])
+    return _row(what, "estimated", sentence=found["sentence"].rstrip("."))
 
 
 def _outcome(about: str, weighed: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balanza.checks import _twoway
+from balanza.checks import _twoway, randomization
+from balanza.checks._reassign import Strata, known_paths, strata
 from balanza.contract import CheckSpec, Panel, Study
 from balanza.curve import scales
 from balanza.errors import Unsupported
-from balanza.estimators import _summary
+from balanza.estimators import _guard, _summary
 from balanza.kernels import permutation, poisson, within
 
 if TYPE_CHECKING:
@@ -40,17 +41,38 @@ SPEC = CheckSpec(
 
 @dataclass(frozen=True)
 class Reassignments:
-    """Orders of the clusters' paths, shape (1 + n_draws, n_clusters), the observed one first, and the clusters."""
+    """Orders of the clusters' paths, shape (1 + n_draws, n_clusters), the observed one first, and the clusters.
+
+    strata : within how many strata of clusters the paths are handed round
+    """
 
     orders: np.ndarray
     labels: tuple[str, ...]
+    strata: int = 1
 
 
-def reassignments(panel: Panel, draws: int, seed: int) -> Reassignments:
-    """Random orders of the clusters of the study's own panel, which serve all its variants."""
-    one = np.zeros(panel.n_clusters, np.int64)  # all clusters in one stratum
-    orders = permutation.reorder(one, draws, np.random.default_rng(seed))
-    return Reassignments(orders, tuple(map(str, panel.cluster_labels)))
+def reassignments(study: Study, panel: Panel, draws: int, seed: int) -> Reassignments:
+    """Random orders of the clusters, which serve all variants, within the strata of the check `randomization`.
+
+    Parameters
+    ----------
+    study, panel : as in the contract
+        Of the study's own choices. Where its treatment cannot be handed on whole there is one stratum: variants whose
+        treatment cannot either are refused by `refits`.
+    draws, seed : int
+    """
+    within = _strata(study, panel)
+    orders = permutation.reorder(within.codes, draws, np.random.default_rng(seed))
+    return Reassignments(orders, tuple(map(str, panel.cluster_labels)), within.count)
+
+
+def _strata(study: Study, panel: Panel) -> Strata:
+    wanted = _guard.options(randomization.SPEC, study)["strata"]
+    try:
+        paths = {treatment.name: known_paths(treatment, panel, SPEC.name) for treatment in study.treatments}
+    except Unsupported:
+        return Strata(np.zeros(panel.n_clusters, np.int64), 1, "")
+    return strata(study, panel, paths, wanted, SPEC.name)
 
 
 def refits(

@@ -2,37 +2,41 @@
 
 Outcome and treatment enter net of unit and period effects. What covariates explain of either is learned on other
 clusters (cross-fitting by cluster) and taken off, and what is left of the outcome is regressed on what is left of the
-treatment. Learners see the covariates' squares and products net of the same effects, which is exact where the
-confounding is such a polynomial (Clarke and Polselli 2025); those of baseline covariates alone enter times eight blocks
-of time. Trees see beside them the covariates as they are, their unit means and the period: they can bend further, but
-a bent function net of effects depends on a unit's whole path, so that they only come near it, and slower. Sample splits
-are repeated, and their median taken (Chernozhukov et al. 2018, definition 3.3). A count with exposure enters as its
-rate per 100,000 a year.
+treatment, of several treatments jointly (Robinson 1988). Learners see the covariates' squares and products net of the
+same effects, which is exact where the confounding is such a polynomial (Clarke and Polselli 2025); those of baseline
+covariates alone enter times eight blocks of time. Trees see beside them the covariates as they are, their unit means
+and the period: they can bend further, but a bent function net of effects depends on a unit's whole path, so that they
+only come near it, and slower. Sample splits are repeated, and their median taken (Chernozhukov et al. 2018, definition
+3.3). A count with exposure enters as its rate per 100,000 a year.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balanza.contract import Estimate, EstimatorSpec, Panel, Study
+from balanza.contract import Estimate, Estimates, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _collapsed, _covariates, _crossfit, _guard, _level, _notes, _rates
 from balanza.kernels import within
 from balanza.kernels.adjustment import clustered
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SPEC = EstimatorSpec(
     name="double_ml",
     title="Double machine learning (partially linear)",
     estimand="Change of the outcome (a count with exposure: of its rate per 100,000 a year) per unit of treatment, the"
-    " same for all units and periods, given the covariates",
+    " same for all units and periods, given the covariates and the study's other treatments",
     treatments=frozenset({"binary", "reversible", "dose"}),
     families=frozenset({"gaussian", "poisson"}),
     reference="Chernozhukov et al. (2018), Econometrics Journal 21(1); Chiang, Kato, Ma and Sasaki (2022), Journal of"
-    " Business and Economic Statistics 40(3); Clarke and Polselli (2025), Econometrics Journal",
+    " Business and Economic Statistics 40(3); Clarke and Polselli (2025), Econometrics Journal; several treatments:"
+    " Robinson (1988), Econometrica 56(4)",
     assumptions=(
         "Without treatment, outcomes of units with the same covariates would have moved in parallel",
         "The learners come close enough to what covariates explain of outcome and treatment",
@@ -41,7 +45,9 @@ SPEC = EstimatorSpec(
         "No unit's treatment affects another unit",
     ),
     standard_errors="Orthogonal scores summed by cluster, G/(G-1), Student's t with G-1 degrees of freedom; over sample"
-    " splits the root of the median of squared error plus squared distance from the median",
+    " splits the root of the median of squared error plus squared distance from the median; of several treatments the"
+    " covariance whose norm is the median one",
+    several_treatments=True,
     needs=("covariates",),
     options={"learner": "lasso", "folds": 5, "repetitions": 5},
     option_notes={
@@ -50,34 +56,36 @@ SPEC = EstimatorSpec(
         "repetitions": "Sample splits, of which the median is taken",
     },
     equation=r"""
-With $\ddot Y_{it}$ and $\ddot D_{it}$ net of unit and period effects, and $\hat\ell$ and $\hat m$ what a learner
-trained on the other folds of clusters expects of them given the covariates:
+With $\ddot Y_{it}$ and the treatments $\ddot D_{it}$ net of unit and period effects, $\hat\ell$ and $\hat m$ what a
+learner trained on the other folds of clusters expects of them given the covariates, $u_{it} = \ddot Y_{it} -
+\hat\ell_{it}$ and $v_{it} = \ddot D_{it} - \hat m_{it}$, all treatments jointly:
 
 ```math
-\hat\tau_s = \frac{\sum (\ddot D_{it} - \hat m_{it}) (\ddot Y_{it} - \hat\ell_{it})}
-{\sum (\ddot D_{it} - \hat m_{it})^2}
+\hat\tau_s = \left(\sum v_{it} v_{it}'\right)^{-1} \sum v_{it} u_{it}
 ```
 
 ```math
-\hat V_s = \frac{G}{G-1} \frac{\sum_c \left(\sum_{(i,t) \in c} (\ddot D_{it} - \hat m_{it})
-(\ddot Y_{it} - \hat\ell_{it} - \hat\tau_s (\ddot D_{it} - \hat m_{it}))\right)^2}
-{\left(\sum (\ddot D_{it} - \hat m_{it})^2\right)^2}
+\hat V_s = \frac{G}{G-1} H^{-1} \left(\sum_c s_c s_c'\right) H^{-1}, \quad H = \sum v_{it} v_{it}', \quad
+s_c = \sum_{(i,t) \in c} v_{it} (u_{it} - v_{it}'\hat\tau_s)
 ```
 
 Over sample splits $s$:
 
 ```math
 \hat\tau = \mathrm{median}_s \hat\tau_s, \quad
-\hat V = \mathrm{median}_s \left(\hat V_s + (\hat\tau_s - \hat\tau)^2\right)
+\hat V = \mathrm{median}_s \left(\hat V_s + (\hat\tau_s - \hat\tau)(\hat\tau_s - \hat\tau)'\right)
 ```
 
+The median of matrices is the one whose largest eigenvalue is the median one, each treatment first taken in units of the
+median of its own errors, so that its unit does not matter (of an even number the mean of the middle two).
 Learners see the covariates' squares and products net of the same effects; those of baseline covariates alone enter
 times eight blocks of time.
 """,
     edge_cases=(
         "Refused without covariates: two-way least squares (`twfe`) says the same",
         "Refused with weights, in a single period, with more folds than clusters, or where effects leave nothing"
-        " of the treatment",
+        " of a treatment",
+        "Refused where unit and period effects, covariates and the other treatments leave nothing of a treatment",
         *_notes.TWO_WAY,
         _notes.CONSTANT_COVARIATE,
         _notes.RATE,
@@ -90,19 +98,26 @@ BLOCKS = 8
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows net of effects, shape (n,), and what the learners see, shape (n, k)."""
+    """Rows net of effects, shape (n,), treatments (n, n_treatments), and what the learners see, shape (n, k)."""
 
     outcome: np.ndarray
-    treatment: np.ndarray
+    treatments: np.ndarray
     features: np.ndarray
     cluster: np.ndarray
-    treated: np.ndarray
     raw: np.ndarray
     doses: np.ndarray
 
 
-def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
-    """Take off what covariates explain, and regress what is left.
+@dataclass(frozen=True)
+class _Effects:
+    """Shape (n_treatments,) and (n_treatments, n_treatments)."""
+
+    value: np.ndarray
+    covariance: np.ndarray
+
+
+def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimates:
+    """Take off what covariates explain, and regress what is left on what is left of all treatments jointly.
 
     Parameters
     ----------
@@ -110,13 +125,14 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
 
     Returns
     -------
-    Estimate
+    Estimate, or mapping of treatment to Estimate where the study has several
         Scale: level. `percent_change` relates the effect to the mean outcome that treated rows would have had.
 
     Raises
     ------
     Unsupported
-        If the study has no covariates, has weights, or fewer clusters than folds; if effects absorb the treatment.
+        If the study has no covariates, has weights, or fewer clusters than folds; if effects absorb a treatment, or
+        covariates and other treatments explain all of it.
     """
     lacking = "no covariates, and without them it is two-way least squares"
     _covariates.require(SPEC, study, study.covariates, lacking, "Add `covariates`, or use twfe")
@@ -129,37 +145,46 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     rows = _rows(study, _crossfit.canonical(panel), chosen["learner"])
     splits = [_crossfit.folds(SPEC, study, rows.cluster, n_folds, rng) for _ in range(repetitions)]
     with _crossfit.watched() as noted:
-        values, errors = _fit(rows, splits, _crossfit.learner(chosen["learner"], rng))
-    value = float(np.median(values))
-    error = float(np.sqrt(np.median(errors**2 + (values - value) ** 2)))
-    return _estimate(study, panel, rows, value, error, chosen, tuple(noted))
+        outcome, treatments = _left(rows, splits, _crossfit.learner(chosen["learner"], rng))
+    effects = _median([_joint(study, rows, *parts) for parts in zip(outcome, treatments, strict=True)])
+    found = {
+        treatment.name: _estimate(study, panel, rows, effects, index, chosen, tuple(noted))
+        for index, treatment in enumerate(study.treatments)
+    }
+    return found if len(found) > 1 else found[study.treatment.name]
 
 
 def _rows(study: Study, panel: Panel, learner: str) -> _Rows:
-    outcome, doses = _rates.outcome(study, panel), panel.matrix(f"d_{study.treatment.name}")
+    outcome = _rates.outcome(study, panel)
+    doses = np.stack([panel.matrix(f"d_{treatment.name}") for treatment in study.treatments])
     seen = np.isfinite(outcome)
     mass = seen * 1.0
     covariates = _covariates.split(SPEC, study, panel)
-    net = within.within(np.stack([outcome, doses]), mass)
+    net = within.within(np.concatenate([outcome[None], doses]), mass)
+    flat = net[1:][:, seen]
     try:
-        within.refuse_collinear(mass, np.where(seen, doses, 0.0)[None], np.array([[(net[1] ** 2).sum()]]))
-    except within.Degenerate:
-        raise Unsupported(
-            f"{study.treatment.name} has no variation of its own beside unit and period effects",
-            where=SPEC.name,
-            cure="Use rows in which it varies between units over time",
-        ) from None
+        within.refuse_collinear(mass, np.where(seen, doses, 0.0), flat @ flat.T)
+    except within.Degenerate as problem:
+        raise _nothing_left(study, problem, "unit and period effects") from None
     features = _polynomials(covariates, seen)
     if learner != "lasso":
         features = np.hstack([features, _levels(covariates, seen)])
     return _Rows(
         outcome=net[0][seen],
-        treatment=net[1][seen],
+        treatments=flat.T,
         features=features,
         cluster=np.broadcast_to(panel.by_unit("cluster")[:, None], seen.shape)[seen],
-        treated=np.nan_to_num(doses[seen]) != 0,
         raw=outcome[seen],
-        doses=doses[seen],
+        doses=doses[:, seen].T,
+    )
+
+
+def _nothing_left(study: Study, problem: within.Degenerate, beside: str) -> Unsupported:
+    others = " and the other treatments" if len(study.treatments) > 1 else ""
+    return Unsupported(
+        f"{study.treatments[problem.index or 0].name} has no variation of its own beside {beside}{others}",
+        where=SPEC.name,
+        cure="Use rows in which it varies between units over time, or fewer covariates",
     )
 
 
@@ -188,54 +213,90 @@ def _levels(covariates: _covariates.Covariates, seen: np.ndarray) -> np.ndarray:
     return np.asarray(np.concatenate([varying, means, baseline, period])[:, seen].T)
 
 
-def _fit(rows: _Rows, splits: list[np.ndarray], learner: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Effect and clustered standard error of each sample split, shape (n_splits,) each."""
+def _left(rows: _Rows, splits: list[np.ndarray], learner: Any) -> tuple[np.ndarray, np.ndarray]:
+    """What learners leave of outcome, shape (n_splits, n), and of treatments, shape (n_splits, n, n_treatments)."""
     import doubleml
     from sklearn.base import clone
 
-    data = doubleml.DoubleMLData.from_arrays(rows.features, rows.outcome, rows.treatment)
-    model = doubleml.DoubleMLPLR(data, ml_l=clone(learner), ml_m=clone(learner), score="partialling out")
+    data = doubleml.DoubleMLData.from_arrays(
+        rows.features, rows.outcome, rows.treatments, use_other_treat_as_covariate=False
+    )
+    model = doubleml.DoubleMLPLR(
+        data, ml_l=clone(learner), ml_m=clone(learner), n_rep=len(splits), score="partialling out"
+    )
     model.set_sample_splitting(
         [[(np.flatnonzero(fold != code), np.flatnonzero(fold == code)) for code in np.unique(fold)] for fold in splits]
     )
-    model.fit(store_predictions=False)
-    score, slope = model.psi[:, :, 0], model.psi_deriv[:, :, 0].sum(axis=0)
-    sums = clustered(score, rows.cluster) / slope
-    size = np.sqrt(len(sums) / (len(sums) - 1))
-    return model.all_coef[0], size * np.linalg.norm(sums, axis=0)
+    model.fit()
+    expected = {name: model.predictions[name].swapaxes(0, 1) for name in ("ml_l", "ml_m")}
+    # the outcome is learned once for each treatment, by the same learner on the same rows
+    return rows.outcome - expected["ml_l"][:, :, 0], rows.treatments - expected["ml_m"]
+
+
+def _joint(study: Study, rows: _Rows, outcome: np.ndarray, treatments: np.ndarray) -> _Effects:
+    """Least squares of what is left, with clustered covariance, of one sample split."""
+    information = treatments.T @ treatments
+    try:
+        within.refuse_collinear(np.ones((len(outcome), 1)), rows.treatments.T[:, :, None], information)
+    except within.Degenerate as problem:
+        raise _nothing_left(study, problem, "unit and period effects, what covariates explain") from None
+    value = np.linalg.solve(information, treatments.T @ outcome)
+    sums = clustered(treatments * (outcome - treatments @ value)[:, None], rows.cluster)
+    influence = np.linalg.solve(information, sums.T)
+    return _Effects(value, len(sums) / (len(sums) - 1) * influence @ influence.T)
+
+
+def _median(splits: list[_Effects]) -> _Effects:
+    """The median over sample splits: of matrices the one of median norm, in units that do not depend on treatments'."""
+    value = np.median([item.value for item in splits], axis=0)
+    spread = [item.covariance + np.outer(item.value - value, item.value - value) for item in splits]
+    scale = np.sqrt(np.median([np.diag(matrix) for matrix in spread], axis=0))
+    size = np.outer(scale, scale) if (scale > 0).all() else 1.0
+    order = np.argsort([np.linalg.norm(matrix / size, 2) for matrix in spread], kind="stable")
+    middle = order[(len(order) - 1) // 2 : len(order) // 2 + 1]
+    return _Effects(value, np.mean([spread[index] for index in middle], axis=0))
 
 
 def _estimate(
     study: Study,
     panel: Panel,
     rows: _Rows,
-    value: float,
-    error: float,
+    effects: _Effects,
+    index: int,
     chosen: Mapping[str, Any],
     noted: tuple[str, ...],
 ) -> Estimate:
     from importlib.metadata import version
 
-    freedom = panel.n_clusters - 1
-    unit = study.treatment.unit or "unit of treatment"
+    treatment, freedom = study.treatments[index], panel.n_clusters - 1
+    value, doses = float(effects.value[index]), rows.doses[:, index]
+    given = "the covariates" + ("" if len(study.treatments) == 1 else " and the other treatments")
     return _level.estimate(
-        study,
+        replace(study, treatments=(treatment,)),
         panel,
-        f"Change of {_rates.scale(study, panel)} per {unit}, given the covariates",
+        f"Change of {_rates.scale(study, panel)} per {treatment.unit or 'unit of treatment'}, given {given}",
         value,
-        error,
+        float(np.sqrt(effects.covariance[index, index])),
         _level.Sample(
             n_observations=len(rows.outcome),
             n_units=panel.n_units,
-            n_treated=int((np.nan_to_num(panel.matrix(f"d_{study.treatment.name}")) != 0).any(axis=1).sum()),
+            n_treated=int((np.nan_to_num(panel.matrix(f"d_{treatment.name}")) != 0).any(axis=1).sum()),
             n_clusters=panel.n_clusters,
-            untreated=float((rows.raw - value * rows.doses)[rows.treated].mean()),
+            untreated=float((rows.raw - value * doses)[np.nan_to_num(doses) != 0].mean()),
             lowest=float(rows.raw.min()),
             warnings=_guard.two_way(study, panel, np.ones(panel.n_units, bool)) + noted,
         ),
-        _level.EventStudy(None, None, ()),
+        _level.EventStudy(None, _covariance(study, effects), ()),
         f"orthogonal scores clustered by {study.cluster}, G/(G-1), median of {chosen['repetitions']} splits into"
         f" {chosen['folds']} folds of clusters, t({freedom})",
         f"doubleml {version('doubleml')}; {_crossfit.WORDS[chosen['learner']]}",
         freedom,
     )
+
+
+def _covariance(study: Study, effects: _Effects) -> pd.DataFrame | None:
+    """The joint covariance of several treatments, labelled as the contract says."""
+    import pandas as pd
+
+    labels = [f"{treatment.name}:headline" for treatment in study.treatments]
+    return None if len(labels) == 1 else pd.DataFrame(effects.covariance, index=labels, columns=labels)

@@ -184,7 +184,7 @@ def _estimate(
         pooled.value,
         float(np.linalg.norm(pooled.influence)),
         _level.Sample(
-            n_observations=int(data.seen[pooled.used].sum()),
+            n_observations=int(data.seen[:, pooled.used].sum()),
             n_units=int(pooled.used.sum()),
             n_treated=int(pooled.treated.sum()),
             n_clusters=n_clusters,

@@ -3,7 +3,7 @@
 For each window of horizons, the outcome there less that before treatment is regressed on entering treatment, with
 period effects, among the newly treated and clean controls: units still untreated at the window's end. Without further
 weights the regression weighs cohorts by their variance of treatment; reweighted, by their number of treated units.
-All periods of entry form one array of long differences, taken from running sums.
+Periods of entry are gone through one by one, on running sums: what the regression needs of each is a sum by unit.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Control = Literal["not_yet", "never"]
 
 @dataclass(frozen=True)
 class Paths:
-    """Outcomes as running sums over periods, and what goes with them.
+    """Outcomes as running sums over periods, and what goes with them; a period's units lie side by side.
 
-    total, count : shape (n_units, n_periods + 1), of the outcomes seen before a period
-    seen : shape (n_units, n_periods)
+    total, count : shape (n_periods + 1, n_units), of the outcomes seen before a period
+    seen : shape (n_periods, n_units)
     cohort, cluster : shape (n_units,), clusters as codes from 0 without gaps
-    weights : shape (n_units, n_periods), of the period of entry
-    covariates : shape (n_covariates, n_units, n_periods)
+    weights : shape (n_periods, n_units), of the period of entry
+    covariates : shape (n_periods, n_covariates, n_units)
     """
 
     total: np.ndarray
@@ -37,6 +37,10 @@ class Paths:
     cluster: np.ndarray
     weights: np.ndarray
     covariates: np.ndarray
+
+    @property
+    def n_covariates(self) -> int:
+        return int(self.covariates.shape[1])
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,32 @@ class Projection:
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """Long differences by unit and period of entry, shape (n_units, n_entries); `use` marks those that enter."""
+class _Window:
+    """Horizons from `first` to `last` against `base` periods before entry (None for all), and who may be a control."""
 
-    change: np.ndarray
+    first: int
+    last: int
+    base: int | None
+    control: Control
+
+    def entries(self, n_periods: int) -> range:
+        return range(max(1, -self.first), min(n_periods, n_periods - self.last))
+
+    def start(self, entry: int) -> int:
+        return 0 if self.base is None else max(entry - self.base, 0)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Long differences of one period of entry; all but `units`, which numbers them, have one value a row.
+
+    covariates : shape (n_covariates, n_rows)
+    """
+
+    units: np.ndarray
     treated: np.ndarray
-    use: np.ndarray
     weight: np.ndarray
+    change: np.ndarray
     covariates: np.ndarray
 
 
@@ -87,16 +110,19 @@ def paths(
     covariates : ndarray, shape (n_covariates, n_units, n_periods), optional
         Those of the period before entry count.
     """
-    seen = ~np.isnan(outcome)
-    start = np.zeros((len(outcome), 1))
+    by_period = np.ascontiguousarray(outcome.T)
+    seen = ~np.isnan(by_period)
+    start = np.zeros((1, len(outcome)))
     return Paths(
-        total=np.hstack([start, np.cumsum(np.where(seen, outcome, 0.0), axis=1)]),
-        count=np.hstack([start.astype(np.int64), np.cumsum(seen, axis=1)]),
+        total=np.vstack([start, np.cumsum(np.where(seen, by_period, 0.0), axis=0)]),
+        count=np.vstack([start.astype(np.int64), np.cumsum(seen, axis=0)]),
         seen=seen,
         cohort=cohort,
         cluster=np.unique(cluster, return_inverse=True)[1],
-        weights=seen.astype(float) if weights is None else np.where(seen, weights, 0.0),
-        covariates=np.zeros((0, *seen.shape)) if covariates is None else covariates,
+        weights=seen.astype(float) if weights is None else np.where(seen, weights.T, 0.0),
+        covariates=np.zeros((len(seen), 0, len(outcome)))
+        if covariates is None
+        else np.ascontiguousarray(covariates.transpose(2, 0, 1)),
     )
 
 
@@ -129,114 +155,136 @@ def project(
     Projection or None
         None where no cohort has both treated units and controls, or covariates are collinear.
     """
-    n_periods = data.seen.shape[1]
-    entry = np.arange(max(1, -first), min(n_periods, n_periods - last))
-    treated = data.cohort[:, None] == entry
-    clean = data.cohort[:, None] > (entry + max(last, 0) if control == "not_yet" else n_periods)
-    full = _complete(data, entry, first, last, base)
-    use = (treated | clean) & full
-    if len(data.covariates):
-        use &= np.isfinite(data.covariates[:, :, entry - 1]).all(axis=0)
-    both = (use & treated).any(axis=0) & (use & clean).any(axis=0)
-    if not both.any():
-        return None
-    # Entries without treated units say nothing of the effect, but count as rows, and carry covariates' slopes.
-    entering = use.any(axis=0)
-    if reweight:
-        entering = (use & clean).any(axis=0) if len(data.covariates) else both
-    n_rows, n_entries = int(use[:, entering].sum()), int(entering.sum())
-    kept = entering if len(data.covariates) else both
-    rows = _rows(data, entry[kept], treated[:, kept], use[:, kept], first, last, base)
-    found = (_adjust if reweight and len(data.covariates) else _regress)(rows, reweight)
+    window, n_units = _Window(first, last, base, control), len(data.cohort)
+    method = _Adjustment if reweight and data.n_covariates else _Regression
+    sums = method(n_units, data.n_covariates)
+    used, own = np.zeros(n_units, bool), np.zeros(n_units, bool)
+    n_rows, n_entries, level, mass = 0, 0, 0.0, 0.0
+    for entry in window.entries(len(data.seen)):
+        units = _units(data, window, entry)
+        treated = data.cohort[units] == entry
+        n_treated = int(treated.sum())
+        both = 0 < n_treated < len(units)
+        # Entries without treated units say nothing of the effect, but count as rows, and carry covariates' slopes.
+        if not (both or (n_treated < len(units) if method is _Adjustment else len(units) and not reweight)):
+            continue
+        n_rows, n_entries = n_rows + len(units), n_entries + 1
+        used[units] = True
+        if both or data.n_covariates:
+            rows = _rows(data, window, entry, units, treated)
+            sums.add(rows, reweight)
+        if both:
+            weight, chosen = rows.weight[treated], units[treated]
+            own[chosen] = True
+            level += float(weight @ _mean(data, chosen, entry + first, entry + last + 1))
+            mass += float(weight.sum())
+    found = sums.solve() if own.any() else None
     if found is None:
         return None
-    value, units = found
-    clusters = np.bincount(data.cluster, units)
-    used = use[:, entering].any(axis=1)
-    factor = small_sample(len(np.unique(data.cluster[used])), n_rows, 1 + len(data.covariates) + n_entries)
-    own = rows.use & rows.treated & both[kept]
-    after = _mean(data, entry[kept] + first, entry[kept] + last + 1)
+    value, influence = found
+    n_clusters = int(np.count_nonzero(np.bincount(data.cluster[used])))
+    factor = small_sample(n_clusters, n_rows, 1 + data.n_covariates + n_entries)
     return Projection(
         value=value,
-        influence=factor * clusters,
-        level=float((rows.weight * after)[own].sum() / rows.weight[own].sum()),
-        treated=own.any(axis=1),
+        influence=factor * np.bincount(data.cluster, influence),
+        level=level / mass,
+        treated=own,
         used=used,
     )
 
 
-def _complete(data: Paths, entry: np.ndarray, first: int, last: int, base: int | None) -> np.ndarray:
-    """Units x entries with all rows of the window, of the base, and that of entry."""
-    window = data.count[:, entry + last + 1] - data.count[:, entry + first] == last - first + 1
-    start = _start(entry, base)
-    before = data.count[:, entry] - data.count[:, start]
-    enough = before > 0 if base is None else before == entry - start
-    return np.asarray(window & enough & data.seen[:, entry])
+def _units(data: Paths, window: _Window, entry: int) -> np.ndarray:
+    """Those entering then and their clean controls, with all rows of the window, of the base, and that of entry."""
+    start, begin, end = window.start(entry), entry + window.first, entry + window.last + 1
+    clean = data.cohort > (entry + max(window.last, 0) if window.control == "not_yet" else len(data.seen))
+    before = data.count[entry] - data.count[start]
+    use = (clean | (data.cohort == entry)) & data.seen[entry]
+    use &= data.count[end] - data.count[begin] == end - begin
+    use &= before > 0 if window.base is None else before == entry - start
+    if data.n_covariates:
+        use &= np.isfinite(data.covariates[entry - 1]).all(axis=0)
+    return np.flatnonzero(use)
 
 
-def _start(entry: np.ndarray, base: int | None) -> np.ndarray:
-    return np.zeros_like(entry) if base is None else np.maximum(entry - base, 0)
+def _mean(data: Paths, units: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """Means of the outcomes of units that are seen from `start` to before `stop`."""
+    count = data.count[stop, units] - data.count[start, units]
+    return np.asarray((data.total[stop, units] - data.total[start, units]) / count)
 
 
-def _mean(data: Paths, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-    """Means of the outcomes seen from `start` to before `stop`, shape (n_units, n_entries)."""
-    count = data.count[:, stop] - data.count[:, start]
-    return np.asarray((data.total[:, stop] - data.total[:, start]) / np.maximum(count, 1))
-
-
-def _rows(
-    data: Paths,
-    entry: np.ndarray,
-    treated: np.ndarray,
-    use: np.ndarray,
-    first: int,
-    last: int,
-    base: int | None,
-) -> _Rows:
-    change = _mean(data, entry + first, entry + last + 1) - _mean(data, _start(entry, base), entry)
+def _rows(data: Paths, window: _Window, entry: int, units: np.ndarray, treated: np.ndarray) -> _Rows:
+    after = _mean(data, units, entry + window.first, entry + window.last + 1)
     return _Rows(
-        change=np.where(use, change, 0.0),
+        units=units,
         treated=treated,
-        use=use,
-        weight=np.where(use, data.weights[:, entry], 0.0),
-        covariates=np.where(use, data.covariates[:, :, entry - 1], 0.0),
+        weight=data.weights[entry, units],
+        change=after - _mean(data, units, window.start(entry), entry),
+        covariates=data.covariates[entry - 1][:, units],
     )
 
 
-def _regress(rows: _Rows, reweight: bool) -> tuple[float, np.ndarray] | None:
-    """Weighted least squares on treatment, covariates and period effects: the coefficient, and units' influence."""
-    weight = rows.weight
-    share = (weight * rows.treated).sum(axis=0) / weight.sum(axis=0)
-    if reweight:
-        weight = weight / (1 - share)
-    x = np.concatenate([rows.treated[None].astype(float), rows.covariates])
-    x = x - (weight * x).sum(axis=1, keepdims=True) / weight.sum(axis=0)
-    y = rows.change - (weight * rows.change).sum(axis=0) / weight.sum(axis=0)
-    gram = np.einsum("it,jit,kit->jk", weight, x, x, optimize=True)
-    bread = _inverse(gram)
-    if bread is None:
-        return None
-    coefficients = bread @ np.einsum("it,kit,it->k", weight, x, y, optimize=True)
-    residual = weight * (y - np.einsum("k,kit->it", coefficients, x))
-    return float(coefficients[0]), np.einsum("k,kit,it->i", bread[0], x, residual, optimize=True)
+class _Regression:
+    """Weighted least squares on treatment, covariates and period effects, from sums by unit."""
+
+    def __init__(self, n_units: int, n_covariates: int) -> None:
+        self.gram = np.zeros((n_units, 1 + n_covariates, 1 + n_covariates))
+        self.product = np.zeros((n_units, 1 + n_covariates))
+
+    def add(self, rows: _Rows, reweight: bool) -> None:
+        """Take the rows of one entry in, `reweight` by one over the share of controls."""
+        weight = rows.weight
+        if reweight:
+            weight = weight / (1 - weight[rows.treated].sum() / weight.sum())
+        total = weight.sum()
+        x = np.vstack([rows.treated, rows.covariates])
+        x -= (x @ weight / total)[:, None]
+        y = rows.change - weight @ rows.change / total
+        weighted = weight * x
+        self.product[rows.units] += (weighted * y).T
+        self.gram[rows.units] += np.einsum("ji,ki->ijk", weighted, x)
+
+    def solve(self) -> tuple[float, np.ndarray] | None:
+        """The coefficient of treatment, and units' influence; None where the covariates are collinear."""
+        bread = _inverse(self.gram.sum(axis=0))
+        if bread is None:
+            return None
+        coefficients = bread @ self.product.sum(axis=0)
+        return float(coefficients[0]), (self.product - self.gram @ coefficients) @ bread[0]
 
 
-def _adjust(rows: _Rows, reweight: bool) -> tuple[float, np.ndarray] | None:
-    """Regression adjustment: the treated's mean less what the controls' regression predicts, and units' influence."""
-    treated, control = rows.weight * rows.treated, rows.weight * ~rows.treated
-    total = control.sum(axis=0)
-    x = rows.covariates - (control * rows.covariates).sum(axis=1, keepdims=True) / total
-    y = rows.change - (control * rows.change).sum(axis=0) / total
-    bread = _inverse(np.einsum("it,jit,kit->jk", control, x, x, optimize=True))
-    if bread is None:
-        return None
-    slopes = bread @ np.einsum("it,kit,it->k", control, x, y, optimize=True)
-    net = y - np.einsum("k,kit->it", slopes, x)
-    n_treated = treated.sum()
-    value = float((treated * net).sum() / n_treated)
-    shift = np.einsum("it,kit->k", treated, x) @ bread
-    weight = treated.sum(axis=0) / total + np.einsum("k,kit->it", shift, x)
-    return value, ((treated * (net - value)) - control * weight * net).sum(axis=1) / n_treated
+class _Adjustment:
+    """Regression adjustment: the treated's mean less what the controls' regression predicts, from sums by unit."""
+
+    def __init__(self, n_units: int, n_covariates: int) -> None:
+        self.gram = np.zeros((n_units, n_covariates, n_covariates))
+        self.product = np.zeros((n_units, n_covariates))
+        self.treated = np.zeros(n_units)
+        self.gap = np.zeros(n_units)
+        self.shift = np.zeros((n_units, n_covariates))
+
+    def add(self, rows: _Rows, reweight: bool) -> None:
+        """Take the rows of one entry in; cohorts weigh by their treated units always."""
+        treated, control = rows.weight * rows.treated, rows.weight * ~rows.treated
+        total = control.sum()
+        x = rows.covariates - (rows.covariates @ control / total)[:, None]
+        y = rows.change - control @ rows.change / total
+        contrast = treated - control * (treated.sum() / total)
+        self.gram[rows.units] += np.einsum("i,ji,ki->ijk", control, x, x)
+        self.product[rows.units] += (control * y * x).T
+        self.treated[rows.units] += treated
+        self.gap[rows.units] += contrast * y
+        self.shift[rows.units] += (contrast * x).T
+
+    def solve(self) -> tuple[float, np.ndarray] | None:
+        """The effect and units' influence; None where the covariates are collinear."""
+        bread = _inverse(self.gram.sum(axis=0))
+        if bread is None:
+            return None
+        slopes = bread @ self.product.sum(axis=0)
+        net, mass = self.gap - self.shift @ slopes, self.treated.sum()
+        value = float(net.sum() / mass)
+        predicted = (self.product - self.gram @ slopes) @ (bread @ self.shift.sum(axis=0))
+        return value, (net - value * self.treated - predicted) / mass
 
 
 def _inverse(gram: np.ndarray) -> np.ndarray | None:

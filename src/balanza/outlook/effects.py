@@ -7,20 +7,32 @@ magnitudes with Mbar = 1) where that check ran, else the estimate's own. In all 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from balanza.errors import PanelError
 from balanza.outlook.scenario_file import Effect, Normal
 from balanza.provenance import read_json
 
 Floats = NDArray[np.float64]
 ABOVE = 0.8413447460685429
 """The normal distribution below one standard deviation."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a claimed set comes from: the headline of a study for one treatment, and the file of its covariance."""
+
+    study: str
+    estimator: str
+    treatment: str
+    covariance: Path
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,7 @@ class EffectSet:
     low, high : the interval, or the central 95 per cent of the prior
     reason : why it is claimed, or why not
     source : of the numbers
+    origin : of a claimed set
     """
 
     kind: Literal["honest interval", "interval", "prior"]
@@ -39,6 +52,7 @@ class EffectSet:
     reason: str
     source: str
     prior: Any = None
+    origin: Origin | None = None
 
     @property
     def claimed(self) -> bool:
@@ -105,12 +119,15 @@ def _claimed(effect: Effect, studies: Path | None) -> EffectSet | str:
     row = next((row for row in rows if row["treatment"] == effect.treatment), None)
     if arm is None or row is None:
         return f"The study {effect.study} has no estimate of {effect.treatment}."
-    return _identified(effect.study, arm, row, _honest(folder / "checks" / "honest_did.json", row["stem"]))
+    covariance = folder / "estimates" / f"{row['stem']}.covariance.parquet"
+    origin = Origin(effect.study, row["estimator"], row["treatment"], covariance)
+    return _identified(origin, arm, row, _honest(folder / "checks" / "honest_did.json", row["stem"]))
 
 
 def _identified(
-    study: str, arm: Mapping[str, Any], row: Mapping[str, Any], honest: tuple[float | None, float | None] | None
+    origin: Origin, arm: Mapping[str, Any], row: Mapping[str, Any], honest: tuple[float | None, float | None] | None
 ) -> EffectSet | str:
+    study = origin.study
     if not arm["identified_here"]:
         return f"The study {study} does not identify it: {arm['reason']}"
     if row["status"] != "ran" or row["scale"] != "log":
@@ -120,7 +137,7 @@ def _identified(
     if low is None or high is None or low <= 0 <= high:
         return f"The {kind} of the study {study} is unbounded or contains zero."
     reason = f"The study {study} identifies it, and its {kind} leaves zero out."
-    return EffectSet(kind, float(low), float(high), reason, f"study {study}, {row['title']}")
+    return EffectSet(kind, float(low), float(high), reason, f"study {study}, {row['title']}", origin=origin)
 
 
 def _honest(path: Path, stem: str) -> tuple[float | None, float | None] | None:
@@ -130,3 +147,38 @@ def _honest(path: Path, stem: str) -> tuple[float | None, float | None] | None:
         if own and row.get("restriction") == "relative magnitudes" and row.get("bound") == 1:
             return row["low"], row["high"]
     return None
+
+
+def correlations(sets: Sequence[EffectSet]) -> Floats:
+    """How the effects of a scenario go together, shape (n, n): as one fit of one study says, else not at all.
+
+    Parameters
+    ----------
+    sets : sequence of EffectSet
+        Two that are claimed from one headline correlate as its joint covariance has them; priors are independent.
+    """
+    found = np.eye(len(sets))
+    for (i, one), (j, other) in combinations(enumerate(sets), 2):
+        if one.origin and other.origin and _together(one.origin, other.origin):
+            found[i, j] = found[j, i] = _correlation(one.origin, other.origin)
+    return found
+
+
+def _together(one: Origin, other: Origin) -> bool:
+    return (one.study, one.estimator) == (other.study, other.estimator) and one.treatment != other.treatment
+
+
+def _correlation(one: Origin, other: Origin) -> float:
+    import pandas as pd
+
+    labels = [f"{item.treatment}:headline" for item in (one, other)]
+    matrix = pd.read_parquet(one.covariance)
+    if not set(labels) <= set(matrix.columns):
+        raise PanelError(
+            f"holds no joint covariance of {one.treatment} and {other.treatment}",
+            where=str(one.covariance),
+            cure=f"Take the effects of one scenario from studies whose headline estimates both, not from {one.study}",
+        )
+    places = matrix.columns.get_indexer(pd.Index(labels))  # rows stand in the order of columns, and bear no names
+    values = matrix.to_numpy(float)[np.ix_(places, places)]
+    return float(values[0, 1] / np.sqrt(values[0, 0] * values[1, 1]))

@@ -99,7 +99,12 @@ def displaced(paths: Floats, change: Floats, share: Floats, neighbours: Floats) 
 
 
 def lay(
-    scenario: Scenario, effects: Mapping[str, EffectSet], world: World, start: int, rng: np.random.Generator
+    scenario: Scenario,
+    effects: Mapping[str, EffectSet],
+    world: World,
+    start: int,
+    rng: np.random.Generator,
+    correlation: Floats | None = None,
 ) -> Laid:
     """Lay a scenario over the baseline.
 
@@ -112,6 +117,8 @@ def lay(
     start : int
         The month of the outlook in which it begins.
     rng : Generator
+    correlation : ndarray, shape (n_arms, n_arms), optional
+        Of the effects, in the order of the interventions, from `effects.correlations`; independent without it.
     """
     n_draws, n_months, _ = world.paths.shape
     guard = world.settings.guard
@@ -120,7 +127,8 @@ def lay(
     doses: dict[str, Floats] = {
         item.arm: _felt(plans, item.arm, item.course, item.effect.per) for item in scenario.interventions
     }
-    drawn = {arm: effects[arm].quantile(np.asarray(rng.uniform(size=n_draws))) for arm in doses}
+    shares = _shares(n_draws, np.eye(len(doses)) if correlation is None else correlation, rng)
+    drawn = {arm: effects[arm].quantile(own) for arm, own in zip(doses, shares.T, strict=True)}
     middle = {arm: np.full(n_draws, effects[arm].middle) for arm in doses}
     above = {arm: np.full(n_draws, effects[arm].above) for arm in doses}
     low, high = (scenario.displacement.low, scenario.displacement.high) if scenario.displacement else (0.0, 0.0)
@@ -137,6 +145,15 @@ def lay(
     victims = {layer: _victims(doses, *given, world.neighbours) for layer, given in inputs.items()}
     country = {layer: np.maximum(values, 0.0).sum(axis=2) for layer, values in victims.items()}
     return Laid(country, plans, float((victims["all"] < 0).mean()), _ends(doses, effects, typical, (low, high), world))
+
+
+def _shares(n_draws: int, correlation: Floats, rng: np.random.Generator) -> Floats:
+    """Shares of draws below each effect, uniform each and joined as normals of that correlation, (n_draws, n_arms)."""
+    from scipy.special import ndtr
+
+    values, vectors = np.linalg.eigh(correlation)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    return np.asarray(ndtr(rng.standard_normal((n_draws, len(correlation))) @ root.T))
 
 
 def _felt(plans: Sequence[Plan], arm: str, course: Any, per: float) -> Floats:

@@ -11,6 +11,8 @@ from markupsafe import Markup
 from balanza.contract import Study
 from balanza.errors import GraphError
 from balanza.report import words
+from balanza.report.language import active, said
+from balanza.report.language import gettext as _
 from balanza.report.load import GraphResults, StudyResults, WorldResults
 
 
@@ -37,7 +39,7 @@ def of_world(world: WorldResults) -> list[dict[str, Any]]:
     return [
         {
             "drawn": graph.drawn,
-            "svg": Markup(graph.svg),  # noqa: S704 - its template escapes every text
+            "svg": Markup(graph.svg[active().code]),  # noqa: S704 - its template escapes every text
             "titles": {node["name"]: node["title"] for node in graph.drawn["nodes"]},
             "themes": _by_theme(graph.drawn["nodes"]),
             "questions": _questions(world, graph),
@@ -74,8 +76,9 @@ def _effect(arm: Mapping[str, Any], effect: Mapping[str, Any], nodes: Mapping[st
     source = arm if arm["chosen"] else arm["if_proxied"] or arm
     return {
         "arm": arm,
-        "svg": Markup(effect["svg"]),  # noqa: S704 - its template escapes every text
+        "svg": Markup(effect["svg"][active().code]),  # noqa: S704 - its template escapes every text
         "verdict": words.verdict(arm),
+        "problem": not (arm["identified"] and arm["identified_here"]),
         "chosen": _chosen(arm),
         "sets": words.how_many_sets(source["n_sets"], complete=source["complete"]),
         "held": [_held(name, arm, nodes) for name in (_chosen(arm) or {"nodes": []})["nodes"]],
@@ -88,13 +91,14 @@ def _held(name: str, arm: Mapping[str, Any], nodes: Mapping[str, Any]) -> dict[s
     """A node of the adjustment set, and how the study gets hold of it."""
     chosen, node = _chosen(arm) or {}, nodes[name]
     if name in chosen["unmeasured"]:
-        how = f"not in this study's rows (elsewhere: {node['column']})" if node["column"] else "not measured"
-        how = f"latent; its proxy {node['proxy']} is not in this study's rows" if node["proxy"] else how
+        how = _("not in this study's rows (elsewhere: {column})") if node["column"] else _("not measured")
+        how = _("latent; its proxy {proxy} is not in this study's rows") if node["proxy"] else how
     elif name in chosen["absorbed"]:
-        how = f"absorbed by {node['absorbed']}"
+        how = _("absorbed by {absorbed}")
     else:
-        how = node["column"] or f"only by its proxy {node['proxy']}"
-    return {"node": node, "how": how, "missing": name in chosen["unmeasured"]}
+        how = "{column}" if node["column"] else _("only by its proxy {proxy}")
+    told = how.format(column=node["column"], proxy=node["proxy"], absorbed=said(node["absorbed"]))
+    return {"node": node, "how": told, "missing": name in chosen["unmeasured"]}
 
 
 def _assumptions(found: StudyResults, arm: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -139,8 +143,9 @@ def _questions(world: WorldResults, graph: GraphResults) -> list[dict[str, Any]]
 def _question(study: Study, answer: Mapping[str, Any], arm: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "study": study,
-        "effect": f"{arm['node']} on {answer['outcome']['node']}",
+        "effect": _("{treatment} on {outcome}").format(treatment=arm["node"], outcome=answer["outcome"]["node"]),
         "verdict": words.verdict(arm),
+        "problem": not (arm["identified"] and arm["identified_here"]),
         "reason": arm["reason"],
         "chosen": _chosen(arm),
         "proxied": arm["chosen"] is None,

@@ -10,12 +10,16 @@ import pandas as pd
 from markupsafe import Markup
 
 from balanza.provenance import text_digest
+from balanza.report.language import N_, active, said
+from balanza.report.language import gettext as _
 
 if TYPE_CHECKING:
     import altair as alt
     import geopandas as gpd
 
 WIDTH, LABEL = 860, 420
+NAMED = re.compile(r'<(path|line|rect)((?: [^>]*?)?) aria-label="([^"]*)"([^>]*)/>')
+GROUPED = re.compile(r'role="graphics-symbol"(?= aria-roledescription="[a-z -]+ container")')
 COUNTED = r"(?<=[\"#])(?:clip|gradient_)\d+(?=[\")])"
 MONTH = r"\d{4}-\d{2}"
 BLUE, ORANGE, GREY = "#20639b", "#c4561f", "#767676"
@@ -28,26 +32,38 @@ GROUPS = {
     "never": GREY,
 }
 GROUP_WORDS = {
-    "low": "low dose (third of units)",
-    "middle": "middle dose",
-    "high": "high dose",
-    "treated": "treated",
-    "later": "treated later",
-    "never": "never treated",
+    "low": N_("low dose (third of units)"),
+    "middle": N_("middle dose"),
+    "high": N_("high dose"),
+    "treated": N_("treated"),
+    "later": N_("treated later"),
+    "never": N_("never treated"),
 }
 """Blue to dark blue for doses, orange for treated: told apart by the colour-blind, and in grey by lightness."""
 
 
+def styled(chart: Any) -> dict[str, Any]:
+    """A chart as a specification, in the look of the report."""
+    shown = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6")
+    return dict(shown.to_dict())
+
+
 def svg(chart: Any) -> Markup:
-    """A chart as SVG, in the look of the report; the same for any charts drawn before it."""
+    """A chart as SVG, in the look of the report; the same for any charts drawn before it.
+
+    What a mark says of its values is its title, so that they show under the pointer without any script.
+    """
     import vl_convert
 
-    spec = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6").to_dict()
-    drawn = vl_convert.vegalite_to_svg(spec)
+    spec = styled(chart)
+    spoken = active()
+    drawn = vl_convert.vegalite_to_svg(spec, format_locale=spoken.d3, time_format_locale=spoken.d3)
     digest = text_digest([json.dumps(spec, sort_keys=True, default=str)])[:12]
     counted = list(dict.fromkeys(re.findall(COUNTED, drawn)))  # the renderer counts these on from chart to chart
     names = {name: f"n{digest}-{number}" for number, name in enumerate(counted)}
-    return Markup(re.sub(COUNTED, lambda found: names[found[0]], drawn))  # noqa: S704 - the renderer escapes every text
+    drawn = re.sub(COUNTED, lambda found: names[found[0]], drawn)
+    drawn = GROUPED.sub('role="graphics-object"', drawn)  # a symbol would need a name
+    return Markup(NAMED.sub(r"<\1\2\4><title>\3</title></\1>", drawn))  # noqa: S704 - the renderer escapes every text
 
 
 def _features(outlines: gpd.GeoDataFrame, columns: list[str]) -> Any:
@@ -96,7 +112,11 @@ def group_map(outlines: gpd.GeoDataFrame, groups: pd.Series, title: str, borders
     legend = alt.Legend(orient="bottom-left", titleLimit=260)
     scale = alt.Scale(domain=words, range=colours)
     colour = alt.Color("properties.value:N", title=title, scale=scale, legend=legend)
-    return _map(outlines.assign(value=outlines.index.map(groups.map(GROUP_WORDS))), colour, borders)
+    return _map(outlines.assign(value=outlines.index.map(groups.map(_group_words()))), colour, borders)
+
+
+def _group_words() -> dict[str, str]:
+    return {key: said(word) for key, word in GROUP_WORDS.items()}
 
 
 def _map(data: gpd.GeoDataFrame, colour: alt.Color, borders: gpd.GeoDataFrame) -> Markup:
@@ -111,7 +131,7 @@ def _map(data: gpd.GeoDataFrame, colour: alt.Color, borders: gpd.GeoDataFrame) -
 def _group_scale(groups: pd.Series) -> tuple[list[str], list[str]]:
     """Words and colours of the groups that occur, in their fixed order."""
     present = [key for key in GROUPS if key in set(groups)]
-    return [GROUP_WORDS[key] for key in present], [GROUPS[key] for key in present]
+    return [said(GROUP_WORDS[key]) for key in present], [GROUPS[key] for key in present]
 
 
 def series(frame: pd.DataFrame, title: str, start: str | int | None) -> Markup:
@@ -129,7 +149,7 @@ def series(frame: pd.DataFrame, title: str, start: str | int | None) -> Markup:
     import altair as alt
 
     monthly = bool(frame["period"].str.fullmatch(MONTH).all())
-    data = frame.assign(time=_times(frame["period"], monthly), group=frame["group"].map(GROUP_WORDS))
+    data = frame.assign(time=_times(frame["period"], monthly), group=frame["group"].map(_group_words()))
     order, colours = _group_scale(frame["group"])
     x = _time_axis(None if monthly else sorted(set(data["time"])))
     base = alt.Chart(data).encode(
@@ -207,9 +227,10 @@ def _event_layers(rows: pd.DataFrame, x_title: str, y_title: str | None) -> Any:
 
     numbers = ["event_time", "value", "low", "high", "low_uniform", "high_uniform"]
     data = rows[[*numbers, *(["panel"] if "panel" in rows else [])]].astype(dict.fromkeys(numbers, float))
-    data["when"] = data["event_time"].map(lambda time: "before" if time < 0 else "after")
+    before, after = _("before"), _("after")
+    data["when"] = data["event_time"].map(lambda time: before if time < 0 else after)
     data["zero"] = 0.0
-    known = {"before": GREY, "after": BLUE}
+    known = {before: GREY, after: BLUE}
     present = [when for when in known if when in set(data["when"])]
     scale = alt.Scale(domain=present, range=[known[when] for when in present])
     colour = alt.Color("when:N", scale=scale, title=None, legend=_points_legend())
@@ -265,7 +286,7 @@ def national(frame: pd.DataFrame) -> Markup:
 
     x = alt.X("period:T", title=None, axis=alt.Axis(format="%Y", labelOverlap=True))
     line = alt.Chart(frame).mark_line(color=BLUE, strokeWidth=1.3)
-    line = line.encode(x=x, y=alt.Y("rate:Q", title="homicides per 100,000 a year"))
+    line = line.encode(x=x, y=alt.Y("rate:Q", title=_("homicides per 100,000 a year")))
     return svg(line.properties(width=WIDTH, height=260))
 
 
@@ -284,7 +305,7 @@ def equal_pesos(lines: pd.DataFrame, x_title: str, y_title: str) -> Markup:
     costs = list(dict.fromkeys(lines["cost"]))
     colour = alt.Color(
         "cost:N",
-        title="cost",
+        title=_("cost"),
         scale=alt.Scale(domain=costs, range=[BLUE, ORANGE, GREY][: len(costs)]),
         legend=_legend(),
     )
@@ -317,8 +338,8 @@ def concentration(points: pd.DataFrame, panels: list[str]) -> Markup:
     labels = list(dict.fromkeys(points["label"]))
     scale = alt.Scale(domain=labels, range=[BLUE, ORANGE, "#555555", GREY][: len(labels)])
     axis = alt.Axis(format="%", tickCount=5)
-    x = alt.X("people:Q", title="share of people", axis=axis, scale=alt.Scale(domain=[0, 1]))
-    y = alt.Y("share:Q", title="share that they get", axis=axis, scale=alt.Scale(domain=[0, 1]))
+    x = alt.X("people:Q", title=_("share of people"), axis=axis, scale=alt.Scale(domain=[0, 1]))
+    y = alt.Y("share:Q", title=_("share that they get"), axis=axis, scale=alt.Scale(domain=[0, 1]))
     dash = alt.StrokeDash(
         "label:N", scale=alt.Scale(domain=labels, range=[[1, 0], [6, 3], [2, 2], [8, 2]][: len(labels)])
     )

@@ -21,10 +21,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from balanza.report.charts import BLUE, GREY, LABEL, ORANGE, WIDTH, svg
+from balanza.report.language import N_, said
+from balanza.report.language import gettext as _
+from balanza.report.words import number
 
 BINS = 40
 INNER, OUTER = (0.25, 0.75), (0.05, 0.95)
-MULTIPLES = "differences in trends, in multiples of the largest before treatment"
+MULTIPLES = N_("differences in trends, in multiples of the largest before treatment")
 HALF = WIDTH // 2
 
 
@@ -51,7 +54,7 @@ def of_check(check: Mapping[str, Any]) -> list[Drawn]:
     parts = {str(name): part for name, part in figure.groupby(named, sort=False)}
     drawn = {name: draw(part, check) for name, part in parts.items()}
     return [
-        Drawn(item.chart, f"{name}: {item.caption}" if len(drawn) > 1 else item.caption)
+        Drawn(item.chart, f"{said(name)}: {item.caption}" if len(drawn) > 1 else item.caption)
         for name, item in drawn.items()
         if item.chart
     ]
@@ -67,16 +70,16 @@ def _line(axis: str, at: float = 0.0, **style: Any) -> Any:
 def _strip(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     import altair as alt
 
-    data = figure.astype(dict.fromkeys(("value", "low", "high"), float))
+    data = figure.astype(dict.fromkeys(("value", "low", "high"), float)).assign(label=figure["label"].map(said))
     y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=LABEL))
     base = alt.Chart(data).encode(y=y)
     layers = alt.layer(
         _line("x"),
-        base.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("low:Q", title="estimate"), x2="high:Q"),
+        base.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("low:Q", title=_("estimate")), x2="high:Q"),
         base.mark_point(filled=True, size=45, color=BLUE, opacity=1).encode(x="value:Q"),
     )
     chart = layers.properties(width=WIDTH - LABEL, height=alt.Step(18 if len(data) > 12 else 26))
-    return Drawn(svg(chart), "Estimates with their intervals.")
+    return Drawn(svg(chart), _("Estimates with their intervals."))
 
 
 def _draws(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
@@ -87,20 +90,22 @@ def _draws(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     name = figure["treatment"].iloc[0] if "treatment" in figure else None
     row: Mapping[str, Any] = next((row for row in check["table"] if name in (None, row.get("treatment"))), {})
     observed = row.get("statistic", row.get("value"))
+    title = _("statistic of each draw") if field == "statistic" else _("coefficient of each draw")
     data = pd.DataFrame({"draw": figure[field].astype(float)})
     bars = (
         alt.Chart(data)
         .mark_bar(color=GREY)
         .encode(
-            x=alt.X("draw:Q", bin=alt.Bin(maxbins=BINS), title=f"{field} of each draw"),
-            y=alt.Y("count()", title="draws"),
+            x=alt.X("draw:Q", bin=alt.Bin(maxbins=BINS), title=title),
+            y=alt.Y("count()", title=_("draws")),
         )
     )
     if observed is None:
-        return Drawn(svg(bars.properties(width=HALF, height=160)), f"{len(data)} draws.")
+        return Drawn(svg(bars.properties(width=HALF, height=160)), _("{n} draws.").format(n=number(len(data))))
     rule = alt.Chart(pd.DataFrame({"draw": [observed]})).mark_rule(color=ORANGE, strokeWidth=2.5).encode(x="draw:Q")
     return Drawn(
-        svg((bars + rule).properties(width=HALF, height=160)), f"{len(data)} draws; orange: what was observed."
+        svg((bars + rule).properties(width=HALF, height=160)),
+        _("{n} draws; orange: what was observed.").format(n=number(len(data))),
     )
 
 
@@ -115,7 +120,7 @@ def _quantiles(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     )
     rows = pd.DataFrame(
         {
-            "refuter": shares.index,
+            "refuter": shares.index.map(said),
             "middle": _at(shares, 0.5),
             "q1": _at(shares, INNER[0]),
             "q3": _at(shares, INNER[1]),
@@ -124,16 +129,17 @@ def _quantiles(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
             "expected": [expected[refuter] for refuter in shares.index],
         }
     )
-    y = alt.Y("refuter:N", title=None, sort=list(expected), axis=alt.Axis(labelLimit=LABEL))
+    y = alt.Y("refuter:N", title=None, sort=[said(refuter) for refuter in expected], axis=alt.Axis(labelLimit=LABEL))
     base = alt.Chart(rows).encode(y=y)
     layers = alt.layer(
         _line("x"),
-        base.mark_rule(strokeWidth=2, color=GREY).encode(x=alt.X("low:Q", title="estimate"), x2="high:Q"),
+        base.mark_rule(strokeWidth=2, color=GREY).encode(x=alt.X("low:Q", title=_("estimate")), x2="high:Q"),
         base.mark_rule(strokeWidth=7, color=GREY).encode(x="q1:Q", x2="q3:Q"),
         base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x="expected:Q"),
     )
-    thin = f"thin: from {OUTER[0]:.0%} to {OUTER[1]:.0%} of them"
-    caption = f"Thick: the middle half of the draws; {thin}; diamond: what was to be expected."
+    caption = _(
+        "Thick: the middle half of the draws; thin: from {low} % to {high} % of them; diamond: what was to be expected."
+    ).format(low=round(100 * OUTER[0]), high=round(100 * OUTER[1]))
     return Drawn(svg(layers.properties(width=WIDTH - LABEL, height=alt.Step(28))), caption)
 
 
@@ -163,8 +169,10 @@ def _contours(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     data = pd.concat(lines).assign(zero=lambda frame: frame["level"] == 0)
     ends = data.groupby("line", sort=False).tail(1)
     axes = {
-        "x": alt.X("x:Q", title="share of the treatment that it explains", scale=alt.Scale(domain=[0, float(x.max())])),
-        "y": alt.Y("y:Q", title="share of the outcome", scale=alt.Scale(domain=[0, float(y.max())])),
+        "x": alt.X(
+            "x:Q", title=_("share of the treatment that it explains"), scale=alt.Scale(domain=[0, float(x.max())])
+        ),
+        "y": alt.Y("y:Q", title=_("share of the outcome"), scale=alt.Scale(domain=[0, float(y.max())])),
     }
     colour = alt.condition("datum.zero", alt.value(ORANGE), alt.value(GREY))
     drawn = alt.Chart(data).mark_line().encode(**axes, detail="line:N", color=colour)
@@ -182,10 +190,13 @@ def _contours(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
             marks.mark_text(align="left", dx=7, dy=-6, fontSize=10, color=BLUE).encode(**axes, text="label:N")
         )
     chart = alt.layer(*layers).properties(width=HALF + 40, height=260)
-    also = "; blue: as strong as what is measured" if len(points) else ""
-    return Drawn(
-        svg(chart), f"The estimate, had a hidden cause explained so much of both; orange: nothing is left of it{also}."
-    )
+    caption = _("The estimate, had a hidden cause explained so much of both; orange: nothing is left of it.")
+    if len(points):
+        caption = _(
+            "The estimate, had a hidden cause explained so much of both; orange: nothing is left of it; blue: as strong"
+            " as what is measured."
+        )
+    return Drawn(svg(chart), caption)
 
 
 def _benchmarks(figure: pd.DataFrame, check: Mapping[str, Any]) -> pd.DataFrame:
@@ -220,14 +231,14 @@ def _bounds(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     data = _lead(figure, "claimed", check).query("target == 'average'").astype({"low": float, "high": float})
     if data.empty:
         return NOTHING
-    x = alt.X("mbar:O", title=MULTIPLES, axis=alt.Axis(labelAngle=0))
+    x = alt.X("mbar:O", title=said(MULTIPLES), axis=alt.Axis(labelAngle=0))
     rules = (
         alt.Chart(data)
         .mark_rule(strokeWidth=3, color=BLUE)
-        .encode(x=x, y=alt.Y("low:Q", title="mean effect"), y2="high:Q")
+        .encode(x=x, y=alt.Y("low:Q", title=_("mean effect")), y2="high:Q")
     )
-    caption = (
-        f"Intervals of {data['estimate'].iloc[0]} that hold whatever trends did, up to so many times as much as before."
+    caption = _("Intervals of {estimate} that hold whatever trends did, up to so many times as much as before.").format(
+        estimate=data["estimate"].iloc[0]
     )
     return Drawn(svg((_line("y") + rules).properties(width=HALF, height=200)), caption)
 
@@ -237,20 +248,20 @@ def _pretrend(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     import altair as alt
 
     data = _lead(figure, "lead", check)
-    x = alt.X("event_time:Q", title="event time", scale=alt.Scale(padding=12))
+    x = alt.X("event_time:Q", title=_("event time"), scale=alt.Scale(padding=12))
     points = data[data["event_time"] < 0]
     base = alt.Chart(points).encode(x=x)
     layers = [
         _line("y"),
-        base.mark_rule(strokeWidth=2, color=GREY).encode(y=alt.Y("low:Q", title="estimate"), y2="high:Q"),
+        base.mark_rule(strokeWidth=2, color=GREY).encode(y=alt.Y("low:Q", title=_("estimate")), y2="high:Q"),
         base.mark_point(filled=True, size=45, color=GREY, opacity=1).encode(y="value:Q"),
     ]
     for line, dash in (("line_50", [1, 0]), ("line_80", [5, 3])):
         layers.append(alt.Chart(data).mark_line(color=ORANGE, strokeDash=dash).encode(x=x, y=f"{line}:Q"))
-    caption = (
-        f"{data['estimate'].iloc[0]}: event times before treatment; orange: the trend that the joint test finds in half"
-        " (solid) and in four fifths (dashed) of tries, drawn on after treatment as the effect that it would feign."
-    )
+    caption = _(
+        "{estimate}: event times before treatment; orange: the trend that the joint test finds in half (solid) and in"
+        " four fifths (dashed) of tries, drawn on after treatment as the effect that it would feign."
+    ).format(estimate=data["estimate"].iloc[0])
     return Drawn(svg(alt.layer(*layers).properties(width=WIDTH - 200, height=220)), caption)
 
 
@@ -258,17 +269,20 @@ def _comparisons(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     """Goodman-Bacon's comparisons: which carry the weight, and what each says."""
     import altair as alt
 
+    figure = figure.assign(sort=figure["sort"].map(said))
     sorts = list(dict.fromkeys(figure["sort"]))
     scale = alt.Scale(domain=sorts, range=[BLUE, GREY, ORANGE][: len(sorts)])
     colour = alt.Color("sort:N", title=None, scale=scale, legend=alt.Legend(orient="top", labelLimit=300))
     points = (
         alt.Chart(figure)
         .mark_point(filled=True, size=60, opacity=0.9)
-        .encode(x=alt.X("weight:Q", title="weight"), y=alt.Y("value:Q", title="estimate"), color=colour)
+        .encode(x=alt.X("weight:Q", title=_("weight")), y=alt.Y("value:Q", title=_("estimate")), color=colour)
     )
     whole = _line("y", check["values"]["coefficient"], strokeDash=[4, 3])
     chart = (_line("y") + whole + points).properties(width=WIDTH - 200, height=240)
-    return Drawn(svg(chart), "Each comparison of two groups by its weight; dashed: their mean, the two-way estimate.")
+    return Drawn(
+        svg(chart), _("Each comparison of two groups by its weight; dashed: their mean, the two-way estimate.")
+    )
 
 
 CHARTS: tuple[tuple[tuple[str, ...], Callable[[pd.DataFrame, Mapping[str, Any]], Drawn]], ...] = (

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from balanza.report import words
+from balanza.report.language import N_, said
+from balanza.report.language import gettext as _
 from balanza.report.load import StudyResults
 
 ANSWERS = {
-    "passed": "passed",
-    "failed": "failed",
-    "open": "left open",
-    "not possible": "not possible with the data",
-    "not applicable": "not applicable",
+    "passed": N_("{n} passed"),
+    "failed": N_("{n} failed"),
+    "open": N_("{n} left open"),
+    "not possible": N_("{n} not possible with the data"),
+    "not applicable": N_("{n} not applicable"),
 }
 
 
@@ -26,8 +28,8 @@ def of_study(found: StudyResults) -> list[dict[str, Any]]:
 
 def _counts(counts: Mapping[str, int]) -> str:
     total = sum(counts.values())
-    parts = [f"{counts[answer]} {said}" for answer, said in ANSWERS.items() if counts.get(answer)]
-    return f"Of {total} criteria: {', '.join(parts)}." if total else ""
+    parts = [said(told).format(n=counts[answer]) for answer, told in ANSWERS.items() if counts.get(answer)]
+    return _("Of {total} criteria: {counts}.").format(total=total, counts=", ".join(parts)) if total else ""
 
 
 def _lines(card: Mapping[str, Any]) -> Iterable[str]:
@@ -37,36 +39,41 @@ def _lines(card: Mapping[str, Any]) -> Iterable[str]:
     if card["direction"] in ("rise", "fall"):
         yield _breakdown(card["breakdown"])
     if card["detectable"]:
-        fall, rise = (words.percent(card["detectable"][side]).lstrip("+") for side in ("fall", "rise"))
-        found = f"a fall of {fall} or a rise of {rise}"
-        yield f"The design finds {found} four times out of five; smaller ones it often misses."
+        yield _(
+            "The design finds a fall of {fall} or a rise of {rise} four times out of five; smaller ones it often"
+            " misses."
+        ).format(**{side: words.share(card["detectable"][side]) for side in ("fall", "rise")})
     shown = [row["percent_change"] for row in card["strip"] if row["percent_change"]]
     if shown:
         values = [value for value, _, _ in shown]
-        span = f"{words.percent(min(values))} to {words.percent(max(values))}"
-        yield f"The other estimators ({len(shown)}) run from {span}."
+        yield _("The other estimators ({n}) run from {low} to {high}.").format(
+            n=len(shown), low=words.percent(min(values)), high=words.percent(max(values))
+        )
 
 
 def _excluded(change: list[float | None], matters: float) -> str:
     """What the interval around zero rules out, and whether that is anything that matters."""
-    _, low, high = change
-    parts = []
-    if low is not None:
-        parts.append(f"a fall of more than {words.percent(-low).lstrip('+')}")
-    if high is not None:
-        parts.append(f"a rise of more than {words.percent(high).lstrip('+')}")
-    if not parts:
-        return "The interval is unbounded: no effect of any size is excluded."
-    told = f"The interval excludes {' and '.join(parts)}"
-    size = words.percent(matters).lstrip("+")
-    if low is not None and high is not None and max(-low, high) <= matters:
-        return f"{told}: none of {size}, which would matter, is left."
-    return f"{told}; it does not exclude all effects of {size}, which would matter."
+    low, high = change[1:]
+    told = {"fall": words.share(None if low is None else -low), "rise": words.share(high)}
+    size = words.share(matters)
+    if low is None and high is None:
+        return _("The interval is unbounded: no effect of any size is excluded.")
+    if high is None:
+        start = _("The interval excludes a fall of more than {fall}").format(**told)
+    elif low is None:
+        start = _("The interval excludes a rise of more than {rise}").format(**told)
+    else:
+        start = _("The interval excludes a fall of more than {fall} and a rise of more than {rise}").format(**told)
+        if max(-low, high) <= matters:
+            return start + _(": none of {size}, which would matter, is left.").format(size=size)
+    return start + _("; it does not exclude all effects of {size}, which would matter.").format(size=size)
 
 
 def _breakdown(value: float | None) -> str:
     if value is None:
-        return "No breakdown value: honest bounds were not possible here."
+        return _("No breakdown value: honest bounds were not possible here.")
     if value == 0:
-        return "It does not survive any difference in trends after treatment."
-    return f"It survives differences in trends up to {words.number(value)} times the largest one before treatment."
+        return _("It does not survive any difference in trends after treatment.")
+    return _("It survives differences in trends up to {times} times the largest one before treatment.").format(
+        times=words.number(value)
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
 
 from balanza.report.charts import BLUE, ORANGE, WIDTH, svg
+from balanza.report.language import N_, said
+from balanza.report.language import gettext as _
 
 if TYPE_CHECKING:
     import altair as alt
@@ -16,16 +18,16 @@ if TYPE_CHECKING:
     from balanza.report.load import StudyResults
 
 AXIS_WORDS = {
-    "outcome": "outcome",
-    "treatment": "treatment",
-    "covariates": "covariates",
-    "window": "window",
-    "cluster": "clusters",
-    "scale": "scale",
-    "comparison": "comparison",
-    "estimator": "estimator",
+    "outcome": N_("outcome"),
+    "treatment": N_("treatment"),
+    "covariates": N_("covariates"),
+    "window": N_("window"),
+    "cluster": N_("clusters"),
+    "scale": N_("scale"),
+    "comparison": N_("comparison"),
+    "estimator": N_("estimator"),
 }
-OWN, CLEAR, OPEN = "the study's own choices", "interval leaves out zero", "interval contains zero"
+OWN, CLEAR, OPEN = N_("the study's own choices"), N_("interval leaves out zero"), N_("interval contains zero")
 COLOURS = {OWN: ORANGE, CLEAR: BLUE, OPEN: "#9db8d2"}
 FRAME = 4
 """Intervals that reach further than so many times the span of the estimates are cut at the frame."""
@@ -52,7 +54,18 @@ def of_study(found: StudyResults) -> dict[str, Any] | None:
         "effects": effects,
         "transformed": [scale for scale in axes["scale"] if scale in ("log1p", "asinh")],
         "none_left_out": none_left_out,
+        "left_out": list(_left_out(found.curve)),
     }
+
+
+def _left_out(curve: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A row for each reason why variants are not in the curve, or in its test."""
+    yield from ({"treatment": None, "what": "impossible", **item} for item in curve["impossible"])
+    for effect in curve["effects"]:
+        for what in ("not_run", "left_out"):
+            yield from ({"treatment": effect["treatment"], "what": what, **item} for item in effect[what])
+        if effect["without_percent"]:
+            yield {"treatment": effect["treatment"], "what": "without_percent", "n": effect["without_percent"]}
 
 
 def _true_percent(found: StudyResults, effect: Mapping[str, Any], truth: Mapping[str, Any] | None) -> float | None:
@@ -94,7 +107,8 @@ def _estimates(data: pd.DataFrame, x: alt.X, truth: float | None) -> Any:
 
     kinds = [kind for kind in COLOURS if kind in set(data["kind"])]
     legend = alt.Legend(orient="top", symbolType="circle", labelLimit=260)
-    scale = alt.Scale(domain=kinds, range=[COLOURS[kind] for kind in kinds])
+    scale = alt.Scale(domain=[said(kind) for kind in kinds], range=[COLOURS[kind] for kind in kinds])
+    data = data.assign(kind=data["kind"].map(said), own=data["kind"] == OWN)
     colour = alt.Color("kind:N", title=None, scale=scale, legend=legend)
     y = alt.Scale(domain=frame(data, truth), nice=False, clamp=False)
     base = alt.Chart(data).encode(x=x, color=colour)
@@ -105,9 +119,9 @@ def _estimates(data: pd.DataFrame, x: alt.X, truth: float | None) -> Any:
         line = alt.Chart(pd.DataFrame({"y": [truth]})).mark_rule(color=ORANGE, strokeDash=[5, 3])
         layers.append(line.encode(y=alt.Y("y:Q", scale=y)))
     span = base.mark_rule(strokeWidth=2 if few else 1, clip=True)
-    layers.append(span.encode(y=alt.Y("low:Q", title="per cent", scale=y), y2="high:Q"))
+    layers.append(span.encode(y=alt.Y("low:Q", title=_("per cent"), scale=y), y2="high:Q"))
     layers.append(base.mark_point(filled=True, size=40 if few else 10, opacity=1).encode(y=alt.Y("percent:Q", scale=y)))
-    own = alt.Chart(data[data["kind"] == OWN]).mark_point(filled=True, shape="diamond", size=130, opacity=1)
+    own = alt.Chart(data[data["own"]]).mark_point(filled=True, shape="diamond", size=130, opacity=1)
     layers.append(own.encode(x=x, color=colour, y=alt.Y("percent:Q", scale=y)))
     return alt.layer(*layers)
 
@@ -135,7 +149,9 @@ def _choices(data: pd.DataFrame, axes: Mapping[str, list[str]], x: alt.X) -> lis
         present = [label for label in labels if label in set(data[axis])]
         if len(present) < 2:
             continue
-        marks = pd.DataFrame({"place": data["place"], "choice": data[axis], "own": data["kind"] == OWN})
+        own = data["kind"] == OWN
+        marks = pd.DataFrame({"place": data["place"], "choice": data[axis].map(said), "own": own})
+        shown = [said(label) for label in present]
         names = alt.Axis(
             labelLimit=LEFT - AXIS_NAME - 15,
             ticks=False,
@@ -145,7 +161,7 @@ def _choices(data: pd.DataFrame, axes: Mapping[str, list[str]], x: alt.X) -> lis
             titleX=10 - LEFT,
             titleY=STEP / 2,
         )
-        y = alt.Y("choice:N", title=AXIS_WORDS[axis], sort=present, scale=alt.Scale(domain=present), axis=names)
+        y = alt.Y("choice:N", title=said(AXIS_WORDS[axis]), sort=shown, scale=alt.Scale(domain=shown), axis=names)
         mark = alt.Chart(marks).mark_tick(orient="vertical", thickness=width, bandSize=STEP - 5, opacity=1)
         found.append(mark.encode(x=x, y=y, color=colour).properties(width=WIDTH - LEFT, height=alt.Step(STEP)))
     return found

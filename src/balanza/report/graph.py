@@ -17,6 +17,8 @@ from balanza.graph.adjustment import Effect
 from balanza.graph.dag import Dag, bits
 from balanza.graph.model import CausalGraph, Node
 from balanza.report import words
+from balanza.report.language import N_, said
+from balanza.report.language import gettext as _
 from balanza.report.layout import Layout, Link, Point, place
 
 if TYPE_CHECKING:
@@ -34,6 +36,20 @@ COLOURS = {
     "context": "#999999",
     "outcome": "#d55e00",
 }
+SORT_WORDS = {"measured": N_("measured"), "unmeasured": N_("observed, not measured here"), "latent": N_("latent")}
+ROLE_WORDS = {
+    "adjust": N_("to adjust for"),
+    "open": N_("stays open"),
+    "treatment": N_("treatment"),
+    "outcome": N_("outcome"),
+}
+ARROW_WORDS = {
+    "causal": N_("causal path"),
+    "open": N_("open back-door path"),
+    "indirect": N_("through nodes not shown"),
+}
+ROLES = (N_("treatment"), N_("outcome"), N_("adjust"), N_("open"), N_("mediator"))
+"""What stands in a box beside its name, for the catalogue."""
 BOX, LINE, LETTERS, MOST_LINES = 138, 13, 20, 4
 """Least width of a box and height of a line in pixels; letters a line, and lines of a title."""
 LEGEND_WIDTH, LETTER, CAPITAL = 840, 6.2, 7.6
@@ -73,7 +89,14 @@ def draw(graph: CausalGraph, answers: Sequence[Mapping[str, Any]] = ()) -> Drawi
         node: "treatment" for answer in answers for arm in answer["arms"] for node in arm["nodes"]
     }
     roles |= {answer["outcome"]["node"]: "outcome" for answer in answers}
-    return _drawing(graph, tuple(graph.nodes), _Marks(roles), f"Causal graph: {graph.title}", most=3, between=40)
+    return _drawing(
+        graph,
+        tuple(graph.nodes),
+        _Marks(roles),
+        _("Causal graph: {title}").format(title=said(graph.title)),
+        most=3,
+        between=40,
+    )
 
 
 def draw_effect(graph: CausalGraph, arm: Mapping[str, Any], outcome: str, conditioned: Collection[str] = ()) -> Drawing:
@@ -112,7 +135,8 @@ def draw_effect(graph: CausalGraph, arm: Mapping[str, Any], outcome: str, condit
         frozenset((a, b) if (a, b) in links else (b, a) for a, b in steps),
         _indirect(dag, shown),
     )
-    return _drawing(graph, shown, marks, f"What bears on the effect of {arm['node']} on {outcome}", most=2, between=30)
+    label = _("What bears on the effect of {treatment} on {outcome}").format(treatment=arm["node"], outcome=outcome)
+    return _drawing(graph, shown, marks, label, most=2, between=30)
 
 
 def _usable(graph: CausalGraph, dag: Dag) -> int:
@@ -145,14 +169,15 @@ def _indirect(dag: Dag, shown: Sequence[str]) -> tuple[Link, ...]:
 def _drawing(
     graph: CausalGraph, shown: tuple[str, ...], marks: _Marks, label: str, *, most: int, between: float
 ) -> Drawing:
-    lines = {name: _wrapped(graph.nodes[name].title) for name in shown}
-    letters = max(len(f"{name} · {marks.roles.get(name, '')}") for name in shown)
+    lines = {name: _wrapped(said(graph.nodes[name].title)) for name in shown}
+    letters = max(len(f"{name} · {said(marks.roles.get(name))}") for name in shown)
     sizes = {name: (max(BOX, 12 + CAPITAL * letters), 24 + LINE * len(lines[name])) for name in shown}
     times = {name: graph.nodes[name].time for name in shown}
     direct = [(edge.cause, edge.effect) for edge in graph.edges if edge.cause in sizes and edge.effect in sizes]
     layout = place(sizes, times, graph.times, [*direct, *marks.indirect], most=most, between=between)
     svg = _template().render(
         label=label,
+        said=said,
         layout=layout,
         boxes=[_box(graph.nodes[name], lines[name], layout.centres[name], sizes[name], marks) for name in shown],
         arrows=_arrows(graph, layout, marks),
@@ -189,16 +214,21 @@ def _sort(node: Node, marks: _Marks) -> Sort:
 def _box(node: Node, lines: list[str], centre: Point, size: Point, marks: _Marks) -> dict[str, Any]:
     (x, y), (width, height) = centre, size
     sort = _sort(node, marks)
-    means = {"measured": f"Measured by {node.column}.", "unmeasured": "Not measured here.", "latent": "Latent."}[sort]
-    facts = [f"{node.name}: {node.title}.", means]
-    facts += [f"Proxy: {node.proxy}."] if node.proxy else []
-    facts += [f"Absorbed by {node.absorbed}."] if node.absorbed else []
+    means = {
+        "measured": _("Measured by {column}.").format(column=node.column),
+        "unmeasured": _("Not measured here."),
+        "latent": _("Latent."),
+    }[sort]
+    facts = [f"{node.name}: {said(node.title)}.", means]
+    facts += [_("Proxy: {proxy}.").format(proxy=node.proxy)] if node.proxy else []
+    facts += [_("Absorbed by {absorbed}.").format(absorbed=said(node.absorbed))] if node.absorbed else []
     return {
         "name": node.name,
         "role": marks.roles.get(node.name),
+        "role_word": said(marks.roles.get(node.name)),
         "sort": sort,
         "colour": COLOURS[node.theme],
-        "about": " ".join([*facts, node.note]).strip(),
+        "about": " ".join([*facts, said(node.note)]).strip(),
         "lines": lines,
         "x": round(x - width / 2, 1),
         "y": round(y - height / 2, 1),
@@ -209,14 +239,14 @@ def _box(node: Node, lines: list[str], centre: Point, size: Point, marks: _Marks
 
 def _arrows(graph: CausalGraph, layout: Layout, marks: _Marks) -> list[dict[str, Any]]:
     """All arrows, those on the open and the causal paths last and so on top."""
-    told = {(edge.cause, edge.effect): f"{edge.reason} ({edge.source})" for edge in graph.edges}
-    found = []
+    told = {(edge.cause, edge.effect): f"{said(edge.reason)} ({edge.source})" for edge in graph.edges}
+    found, hidden = [], _("through nodes that are not shown")
     for link, curve in layout.curves.items():
         kind = "causal" if link in marks.causal else "open" if link in marks.open else "plain"
         found.append(
             {
                 "kind": "indirect" if link in marks.indirect else kind,
-                "about": f"{link[0]} → {link[1]}: {told.get(link, 'through nodes that are not shown')}",
+                "about": f"{link[0]} → {link[1]}: {told.get(link, hidden)}",
                 "start": curve[0],
                 "rest": curve[1:],
                 "head": _head(curve[-1], layout.heads[link]),
@@ -237,14 +267,11 @@ def _legend(nodes: Sequence[Node], marks: _Marks) -> dict[str, Any]:
     """What occurs in the picture, in rows that fit the page: themes, outlines, roles and arrows."""
     themes = [theme for theme in COLOURS if theme in {node.theme for node in nodes}]
     sorts = {_sort(node, marks) for node in nodes}
-    sort_words = {"measured": "measured", "unmeasured": "observed, not measured here", "latent": "latent"}
-    role_words = {"adjust": "to adjust for", "open": "stays open", "treatment": "treatment", "outcome": "outcome"}
-    arrow_words = {"causal": "causal path", "open": "open back-door path", "indirect": "through nodes not shown"}
-    arrows = [kind for kind, links in vars(marks).items() if kind in arrow_words and links]
+    arrows = [kind for kind, links in vars(marks).items() if kind in ARROW_WORDS and links]
     items = [("theme", theme, COLOURS[theme], words.theme(theme)) for theme in themes]
-    items += [("sort", sort, "", text) for sort, text in sort_words.items() if sort in sorts]
-    items += [("role", role, "", text) for role, text in role_words.items() if role in set(marks.roles.values())]
-    items += [("arrow", kind, "", text) for kind, text in arrow_words.items() if kind in arrows]
+    items += [("sort", sort, "", said(text)) for sort, text in SORT_WORDS.items() if sort in sorts]
+    items += [("role", role, "", said(text)) for role, text in ROLE_WORDS.items() if role in set(marks.roles.values())]
+    items += [("arrow", kind, "", said(text)) for kind, text in ARROW_WORDS.items() if kind in arrows]
     placed, x, y, widest = [], 0.0, 0, 0.0
     for what, kind, colour, text in items:
         width = 40 + LETTER * len(text)

@@ -14,6 +14,7 @@ from balanza.config import load_study
 from balanza.contract import Study
 from balanza.provenance import read_json
 from balanza.registry import chosen
+from balanza.report.language import LANGUAGES
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -43,10 +44,10 @@ class StudyResults:
 
 @dataclass(frozen=True)
 class GraphResults:
-    """A causal graph: what was drawn, and what the tests of it found, None where it was not tested."""
+    """A causal graph: what was drawn, by language, and what the tests of it found, None where it was not tested."""
 
     drawn: Mapping[str, Any]
-    svg: str
+    svg: Mapping[str, str]
     falsification: Mapping[str, Any] | None = None
     discovery: Mapping[str, Any] | None = None
 
@@ -87,7 +88,11 @@ class Places:
 
 @dataclass(frozen=True)
 class WorldResults:
-    """What a run found for a world. `waiting` lists the studies that lack a file of the user's."""
+    """What a run found for a world.
+
+    `waiting` lists the studies that lack a file of the user's; `provenance` is what `trace` wrote, None where it did
+    not; `annex` is whether `make annex` has been called.
+    """
 
     config: Mapping[str, Any]
     quality: Mapping[str, Any]
@@ -100,6 +105,8 @@ class WorldResults:
     graphs: tuple[GraphResults, ...] = ()
     weighing: Weighing | None = None
     outlook: OutlookResults | None = None
+    provenance: Mapping[str, Any] | None = None
+    annex: bool = False
 
     @property
     def synthetic(self) -> bool:
@@ -154,6 +161,8 @@ def load_world(
         graphs=tuple(_load_graph(results / "graph" / name) for name in graphs),
         weighing=_load_weighing(results / "versus", {study.name for study in ran}) if weighing else None,
         outlook=_load_outlook(results / "outlook"),
+        provenance=read_json(traced) if (traced := results / "provenance.json").is_file() else None,
+        annex=(results / "annex.html").is_file(),
     )
 
 
@@ -182,7 +191,7 @@ def _load_graph(folder: Path) -> GraphResults:
     tests = {name: folder / f"{name}.json" for name in ("falsification", "discovery")}
     return GraphResults(
         drawn=read_json(folder / "graph.json"),
-        svg=(folder / "graph.svg").read_text("utf-8"),
+        svg={spoken.code: (folder / spoken.named("graph.svg")).read_text("utf-8") for spoken in LANGUAGES},
         **{name: read_json(path) if path.is_file() else None for name, path in tests.items()},
     )
 

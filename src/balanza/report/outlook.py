@@ -9,30 +9,32 @@ import pandas as pd
 from markupsafe import Markup
 
 from balanza.report.charts import BLUE, GREY, ORANGE, WIDTH, svg
+from balanza.report.language import N_, ngettext, said
+from balanza.report.language import gettext as _
 from balanza.report.load import OutlookResults
-from balanza.report.words import number, percent
+from balanza.report.words import number, percent, share
 
 COUNTRY = "00"
 BANDS = ("95", "80", "50")
 CLAIMED = ("#d3e2f1", "#9fc1e0", "#5c93c4")
 PRIOR = ("#ece6dc", "#d6c9b4", "#b5a284")
 """Blue for what rests on data alone or on a claimed effect, sand for a prior's fan."""
-METHODS = {"baseline": "baseline", "seasonal_naive": "seasonal-naive", "drift": "drift"}
-SCOPES = {"states": "state by state", "country": "whole country"}
-WINDOWS = {"rolling": "rolling origins", "held out": "held out"}
+METHODS = {"baseline": N_("baseline"), "seasonal_naive": N_("seasonal-naive"), "drift": N_("drift")}
+SCOPES = {"states": N_("state by state"), "country": N_("whole country")}
+WINDOWS = {"rolling": N_("rolling origins"), "held out": N_("held out")}
 LAYERS = {
-    "all": "all together",
-    "noise": "chance (the baseline's own noise)",
-    "effect": "size of the effect",
-    "displacement": "displacement to neighbours*",
-    "cost": "cost of an element*",
+    "all": N_("all together"),
+    "noise": N_("chance (the baseline's own noise)"),
+    "effect": N_("size of the effect"),
+    "displacement": N_("displacement to neighbours*"),
+    "cost": N_("cost of an element*"),
 }
 ARMS = {
-    "guard": "Guard",
-    "prevention": "youth programme",
-    "coordination": "coordination",
-    "impunity": "less impunity",
-    "shock": "shock",
+    "guard": N_("Guard"),
+    "prevention": N_("youth programme"),
+    "coordination": N_("coordination"),
+    "impunity": N_("less impunity"),
+    "shock": N_("shock"),
 }
 
 
@@ -53,7 +55,9 @@ def of_world(found: OutlookResults) -> dict[str, Any]:
         "years": scores["years"],
         "verdicts": [_verdict(row) for row in scores["verdicts"]],
         "table": [
-            row | {key: names[row[key]] for key, names in _NAMES.items()} | {"best": _is_best(row, scores["summary"])}
+            row
+            | {key: said(names[row[key]]) for key, names in _NAMES.items()}
+            | {"best": _is_best(row, scores["summary"])}
             for row in scores["summary"]
         ],
         "held_out": _held_out(found.tried, known, scores),
@@ -72,11 +76,15 @@ def _is_best(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> bool:
 def _lead(known: pd.DataFrame, years: Sequence[Mapping[str, Any]]) -> str:
     last = years[-1]
     past = known["value"].tail(12)
-    so_far = f"The last twelve months known had {number(past.sum(), 9)} victims. " if past.notna().all() else ""
-    return (
-        f"{so_far}If nothing changes but chance, the baseline expects {_whole(last['median'])} in {last['year']}, and "
-        f"with 80 % probability between {_whole(last['low_80'])} and {_whole(last['high_80'])}."
-    )
+    so_far = _("The last twelve months known had {n} victims.").format(n=number(past.sum(), 9))
+    ahead = _(
+        "If nothing changes but chance, the baseline expects {median} in {year}, and with 80 % probability between"
+        " {low} and {high}."
+    ).format(year=last["year"], **{key: _whole(last[name]) for key, name in _LEAD.items()})
+    return f"{so_far} {ahead}" if past.notna().all() else ahead
+
+
+_LEAD = {"median": "median", "low": "low_80", "high": "high_80"}
 
 
 def _whole(value: float) -> str:
@@ -84,19 +92,20 @@ def _whole(value: float) -> str:
 
 
 def _verdict(row: Mapping[str, Any]) -> dict[str, Any]:
-    rival = METHODS[row["best_rival"]]
-    where = f"{WINDOWS[row['window']].capitalize()}, {SCOPES[row['scope']]}"
+    skill = row["skill"] or 0.0
     if row["beats_all"]:
-        saved = _share(row["skill"])
-        text = f"{where}: the baseline beats both, and saves {saved} of the score of {rival}, the better one."
+        told = _(
+            "{window}, {scope}: the baseline beats both, and saves {size} of the score of {rival}, the better one."
+        )
     else:
-        worse = _share(-(row["skill"] or 0.0))
-        text = f"{where}: the baseline does not beat {rival}; its score is {worse} higher, which is worse."
+        told = _("{window}, {scope}: the baseline does not beat {rival}; its score is {size} higher, which is worse.")
+    text = told.format(
+        window=said(WINDOWS[row["window"]]).capitalize(),
+        scope=said(SCOPES[row["scope"]]),
+        rival=said(METHODS[row["best_rival"]]),
+        size=share(100 * (skill if row["beats_all"] else -skill)),
+    )
     return {"text": text, "beaten": not row["beats_all"]}
-
-
-def _share(value: float | None) -> str:
-    return percent(100 * (value or 0.0)).lstrip("+")
 
 
 def _held_out(tried: pd.DataFrame, known: pd.DataFrame, scores: Mapping[str, Any]) -> Markup:
@@ -117,7 +126,8 @@ def _scenario(found: OutlookResults, item: Mapping[str, Any], known: pd.DataFram
         "no_claim": item["claim"] is False,
         "sentence": _sentence(item, told) if acts else None,
         "arms": [
-            effect | {"arm": ARMS[effect["arm"]], "course": _course(effect["course"])} for effect in item["effects"]
+            effect | {"arm": said(ARMS[effect["arm"]]), "course": _course(effect["course"])}
+            for effect in item["effects"]
         ],
         "budget": _budget(item["budget"]) if acts else [],
         "displacement": _displacement(item["displacement"]),
@@ -142,25 +152,32 @@ def _year(row: Mapping[str, Any]) -> dict[str, Any]:
     """A year's change against the status quo, in words."""
     spans = {level: (row[f"change_low_{level}"], row[f"change_high_{level}"]) for level in ("80", "95")}
     spans["set"] = tuple(row["ends"])
-    texts = {f"span_{name}": f"{_change(low)} to {_change(high)}" for name, (low, high) in spans.items()}
+    texts = {f"span_{name}": _to(low, high) for name, (low, high) in spans.items()}
     return {"year": row["year"], "median": _change(row["change_median"])} | texts
 
 
 def _sentence(item: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     """What a scenario says of its last year, and what it does not."""
-    span = f"{_change(row['change_low_95'])} to {_change(row['change_high_95'])}"
-    middle = _change(row["change_median"])
+    told = {
+        "year": row["year"],
+        "median": _change(row["change_median"]),
+        "span": _to(row["change_low_95"], row["change_high_95"]),
+        "set": _to(*row["ends"]),
+    }
     if item["claim"]:
-        start = (
-            f"In {row['year']} the country would have {middle} victims against the status quo (95 % of draws: {span})."
-        )
-        low, high = row["ends"]
-        return f"{start} Over the whole set, chance aside, it is {_change(low)} to {_change(high)}."
-    return (
-        "No claim: this project has no estimate that may be used for every effect here. What is shown is what the "
-        f"stated priors imply, and no finding: in {row['year']}, {span} against the status quo (95 % of draws, median "
-        f"{middle})."
-    )
+        return _(
+            "In {year} the country would have {median} victims against the status quo (95 % of draws: {span}). Over the"
+            " whole set, chance aside, it is {set}."
+        ).format(**told)
+    return _(
+        "No claim: this project has no estimate that may be used for every effect here. What is shown is what the"
+        " stated priors imply, and no finding: in {year}, {span} against the status quo (95 % of draws, median"
+        " {median})."
+    ).format(**told)
+
+
+def _to(low: float, high: float) -> str:
+    return _("{low} to {high}").format(low=_change(low), high=_change(high))
 
 
 def _change(value: float) -> str:
@@ -169,41 +186,48 @@ def _change(value: float) -> str:
 
 
 def _course(course: Mapping[str, Any]) -> str:
-    begins = "begins at once" if course["delay"] == 0 else f"begins after {_months(course['delay'])}"
-    full = f"full {_months(course['ramp'])} later" if course["ramp"] > 1 else "full from the first month"
-    fades = f"halves every {_months(course['half_life'])}" if course["half_life"] else "lasts"
+    begins, full, fades = _("begins at once"), _("full from the first month"), _("lasts")
+    if course["delay"] != 0:
+        begins = _("begins after {months}").format(months=_months(course["delay"]))
+    if course["ramp"] > 1:
+        full = _("full {months} later").format(months=_months(course["ramp"]))
+    if course["half_life"]:
+        fades = _("halves every {months}").format(months=_months(course["half_life"]))
     return f"{begins}, {full}, {fades}"
 
 
 def _months(value: float) -> str:
-    return f"{number(value)} month{'' if value == 1 else 's'}"
+    return ngettext("{n} month", "{n} months", 1 if value == 1 else 2).format(n=number(value))
 
 
 def _budget(budget: Mapping[str, Sequence[float]]) -> list[str]:
     """Elements and money, at the low and the high cost of an element."""
     out = []
     if any(abs(value) >= 1 for value in budget["elements"]):
-        out.append(f"Elements of the Guard: {_span(budget['elements'], 1, signed=True)}.")
-    for key, verb in (("freed", "freed"), ("spent", "spent again")):
-        if any(budget[key]):
-            out.append(f"Millions of pesos of 2021 a year {verb}: {_span(budget[key], 1e6)}.")
+        out.append(_("Elements of the Guard: {span}.").format(span=_span(budget["elements"], 1, signed=True)))
+    if any(budget["freed"]):
+        out.append(_("Millions of pesos of 2021 a year freed: {span}.").format(span=_span(budget["freed"], 1e6)))
+    if any(budget["spent"]):
+        out.append(_("Millions of pesos of 2021 a year spent again: {span}.").format(span=_span(budget["spent"], 1e6)))
     return out
 
 
 def _span(values: Sequence[float], unit: float, *, signed: bool = False) -> str:
     low, high = (round(value / unit) for value in values)
     texts = [("+" if signed and value > 0 else "") + number(value, 9) for value in (low, high)]
-    return texts[0] if low == high else f"{texts[0]} at the low cost of an element, {texts[1]} at the high one"
+    if low == high:
+        return texts[0]
+    return _("{low} at the low cost of an element, {high} at the high one").format(low=texts[0], high=texts[1])
 
 
 def _displacement(given: Mapping[str, Any] | None) -> str:
     if given is None:
-        return "No displacement to neighbours is assumed."
+        return _("No displacement to neighbours is assumed.")
     low, high = (percent(100 * given[end]) for end in ("low", "high"))
-    return (
-        f"Between {low} and {high} of what a state loses arrives in its neighbours, all shares as likely; a negative "
-        f"share means that they move alike. {given['source']}."
-    )
+    return _(
+        "Between {low} and {high} of what a state loses arrives in its neighbours, all shares as likely; a negative"
+        " share means that they move alike. {source}."
+    ).format(low=low, high=high, source=said(given["source"]))
 
 
 def _fan(
@@ -226,8 +250,8 @@ def _fan(
             for level, name in names.items()
         ]
     )
-    lines = [_line(known, "value", "known"), _line(ahead, "median", "median")]
-    lines += [] if status_quo is None else [_line(status_quo, "median", "status quo, median")]
+    lines = [_line(known, "value", _("known")), _line(ahead, "median", _("median"))]
+    lines += [] if status_quo is None else [_line(status_quo, "median", _("status quo, median"))]
     domain = [str(line["line"].iloc[0]) for line in lines]
     scale = alt.Scale(domain=list(names.values()), range=list(colours))
     legend = alt.Legend(orient="top", symbolType="square", symbolOpacity=1, symbolStrokeWidth=0)
@@ -236,9 +260,9 @@ def _fan(
         .mark_area(opacity=1)
         .encode(
             x=x,
-            y=alt.Y("low:Q", title="victims a month", scale=alt.Scale(domainMin=0)),
+            y=alt.Y("low:Q", title=_("victims a month"), scale=alt.Scale(domainMin=0)),
             y2="high:Q",
-            color=alt.Color("band:N", title="interval", scale=scale, sort=None, legend=legend),
+            color=alt.Color("band:N", title=_("interval"), scale=scale, sort=None, legend=legend),
         )
     )
     hues = alt.Scale(domain=domain, range=["#1c1c1c", BLUE if colours == CLAIMED else "#6b5a3c", ORANGE][: len(domain)])
@@ -269,7 +293,7 @@ def _rules(breaks: Sequence[Mapping[str, Any]]) -> list[Any]:
 
     out = []
     for index, item in enumerate(breaks):
-        data = alt.Chart(pd.DataFrame({"time": [item["from"]], "name": [item["name"]]}))
+        data = alt.Chart(pd.DataFrame({"time": [item["from"]], "name": [said(item["name"])]}))
         out.append(data.mark_rule(color=GREY, strokeDash=[3, 3]).encode(x="time:T"))
         text = data.mark_text(align="left", dx=9, color="#4a4a4a", fontSize=11, baseline="top")
         out.append(text.encode(x="time:T", y=alt.value(2 + 13 * index), text="name:N"))
@@ -283,11 +307,11 @@ def _sources(rows: Sequence[Mapping[str, Any]]) -> Markup:
     # What is not uncertain in a scenario is no source of it.
     shown = [row for row in rows if row["high_95"] - row["low_95"] >= 1]
     table = pd.DataFrame(
-        [{"label": LAYERS[row["layer"]]} | {key: row[key] for key in ("median", *_ENDS)} for row in shown]
+        [{"label": said(LAYERS[row["layer"]])} | {key: row[key] for key in ("median", *_ENDS)} for row in shown]
     )
     y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=300))
     base = alt.Chart(table).encode(y=y)
-    title = f"victims in {rows[0]['year']}"
+    title = _("victims in {year}").format(year=rows[0]["year"])
     x = alt.X("low_95:Q", title=title, scale=alt.Scale(zero=False, nice=True))
     layers = [
         base.mark_rule(strokeWidth=1.5, color=BLUE).encode(x=x, x2="high_95:Q"),

@@ -10,29 +10,47 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
 from markupsafe import Markup
 
 from balanza import __version__
 from balanza.contract import Treatment
 from balanza.provenance import write_text
-from balanza.report import causes, charts, check_charts, claims, curve, outlook, weighing, words
+from balanza.publish.brief import typeset
+from balanza.report import (
+    brief,
+    causes,
+    charts,
+    check_charts,
+    claims,
+    curve,
+    language,
+    municipalities,
+    outlook,
+    provenance,
+    scripts,
+    weighing,
+    words,
+)
+from balanza.report.language import LANGUAGES, said, speaking
+from balanza.report.language import gettext as _
 from balanza.report.load import StudyResults, WorldResults
+from balanza.report.tables import Tables
 
 
 def write(world: WorldResults, out: Path, workers: int = 1) -> None:
-    """Write the pages: index, graph, quality, weighing and outlook where there are any, and one a study.
+    """Write the pages in every language: the general ones, those that have results, one a study, and the brief.
 
     Parameters
     ----------
     world : WorldResults
         What the run found.
     out : Path
-        results/<world>
+        results/<world>; Spanish pages go to its folder es.
     workers : int
         Processes that draw the pages. Each page is written whole or not at all, and is the same for any number.
     """
-    names = [*_general(world), *_studies(world)]
+    names = [*_general(world), *_studies(world), "brief"]
     if workers == 1:
         for name in names:
             _write_page(world, out, name)
@@ -57,6 +75,7 @@ def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
     """The pages that are not of a study, and what fills each."""
     made: dict[str, Callable[[], dict[str, Any]]] = {
         "index": lambda: _home(world),
+        "municipality": lambda: _municipality(world),
         "graph": lambda: {"graphs": causes.of_world(world)},
         "quality": lambda: {"quality": world.quality},
     }
@@ -64,6 +83,8 @@ def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
         made["weighing"] = partial(weighing.of_world, world.weighing)
     if world.outlook:
         made["outlook"] = partial(outlook.of_world, world.outlook)
+    if world.provenance:
+        made["provenance"] = partial(provenance.of_world, world)
     return made
 
 
@@ -74,21 +95,47 @@ def _studies(world: WorldResults) -> dict[str, str]:
 
 
 def _write_page(world: WorldResults, out: Path, name: str) -> None:
-    env = environment(world, list(_studies(world).items()))
+    for spoken in LANGUAGES:
+        with speaking(spoken):
+            if name == "brief":
+                typeset(*brief.of_world(world), out / spoken.brief)
+                continue
+            template, content = _page(world, name)
+            env = environment(world, list(_studies(world).items()), name)
+            publish(env.get_template(f"{template}.html.j2"), out / f"{spoken.folder}{name}.html", **content)
+
+
+def publish(template: Template, file: Path, **content: Any) -> None:
+    """Write a page in the active language, and its tables beside it.
+
+    Parameters
+    ----------
+    template : Template
+        Of an `environment`.
+    file : Path
+        The page.
+    content : any
+        What the template shows.
+    """
+    tables = Tables(file.stem)
+    write_text(file, template.render(tables=tables, **content))
+    tables.write(file.parent)
+
+
+def _page(world: WorldResults, name: str) -> tuple[str, dict[str, Any]]:
+    """The template of a page, and what fills it in the active language."""
     ran = {found.study.name: found for found in world.studies}
     idle = {study.name: study for study in world.waiting}
     if name in ran:
         own_rows = ran[name].study.rows == "panel"
-        text = env.get_template("study.html.j2").render(page=name, own_rows=own_rows, **_study(world, ran[name]))
-    elif name in idle:
-        text = env.get_template("waiting.html.j2").render(page=name, study=idle[name])
-    else:
-        text = env.get_template(f"{name}.html.j2").render(page=name, **_general(world)[name]())
-    write_text(out / f"{name}.html", text)
+        return "study", {"own_rows": own_rows, **_study(world, ran[name])}
+    if name in idle:
+        return "waiting", {"study": idle[name]}
+    return name, _general(world)[name]()
 
 
-def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
-    """The templates, and what all pages show.
+def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Environment:
+    """The templates in the active language, and what all pages show.
 
     Parameters
     ----------
@@ -96,6 +143,8 @@ def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
         Whose pages they are: every page bears its stamp.
     menu : sequence of (name, title)
         The studies.
+    page : str
+        The name of the page's file, without its end.
     """
     made = Environment(
         loader=PackageLoader("balanza.report"),
@@ -103,7 +152,10 @@ def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.policies["ext.i18n.trimmed"] = True
+    language.install(made)
     made.filters |= {
         "number": words.number,
         "percent": words.percent,
@@ -111,6 +163,7 @@ def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
         "cell": words.cell,
         "arrow": words.arrow,
         "code": words.code,
+        "slug": words.slug,
     }
     made.globals |= {
         "interval": words.interval,
@@ -118,6 +171,10 @@ def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
         "world": world,
         "version": __version__,
         "menu": menu,
+        "policy": scripts.policy,
+        "inlined": scripts.inlined,
+        "data": scripts.data,
+        "page": page,
     }
     return made
 
@@ -125,16 +182,26 @@ def environment(world: Any, menu: Sequence[tuple[str, str]]) -> Environment:
 def _home(world: WorldResults) -> dict[str, Any]:
     municipal = world.places.municipal
     year = int(municipal["year"].max())
-    rates = municipal[municipal["year"] == year].set_index("cvegeo")["rate"]
-    title = f"homicides per 100,000 people, {year}"
     return {
+        "scripts": [municipalities.vega(), "places", "map"],
         "year": year,
-        "map": charts.choropleth(world.outlines.set_index("cvegeo"), rates, title, world.states),
+        "map": municipalities.picture(world),
+        "map_data": municipalities.of_map(world),
+        "legend": municipalities.legend(),
         "national": charts.national(world.national),
         "cards": [_card(found) for found in world.studies],
         "weighed": weighing.summary(world.weighing) if world.weighing else [],
-        "n_municipalities": len(rates),
-        "unread": int(rates.isna().sum()),
+        "n_municipalities": len(world.outlines),
+        "unread": int(municipal.loc[municipal["year"] == year, "rate"].isna().sum()),
+    }
+
+
+def _municipality(world: WorldResults) -> dict[str, Any]:
+    return {
+        "scripts": [municipalities.vega(), "places", "municipality"],
+        "municipality_data": municipalities.of_municipalities(world),
+        "peers": municipalities.peers_words(world.places),
+        "state_only": municipalities.state_only(world.places),
     }
 
 
@@ -151,7 +218,7 @@ def _card(found: StudyResults) -> dict[str, Any]:
             {
                 "treatment": row["treatment"],
                 "grade": grades.get(row["treatment"]),
-                "text": words.finding(row, outcome, units.get(row["treatment"], "unit of treatment"), level),
+                "text": words.finding(row, outcome, units.get(row["treatment"], _("unit of treatment")), level),
                 "truth": words.against_truth(row),
                 "missed": row.get("covers_truth") is False,
             }
@@ -200,7 +267,7 @@ def _others(found: StudyResults) -> list[dict[str, Any]]:
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in found.comparison["rows"]:
         if row["status"] != "ran":
-            reason = str(row["reason"]).removeprefix(f"{row['estimator']}: ")
+            reason = said(row["reason"]).removeprefix(f"{row['estimator']}: ")
             groups.setdefault((row["status"], reason), []).append(row)
     return [{"status": status, "reason": reason, "rows": rows} for (status, reason), rows in groups.items()]
 
@@ -209,13 +276,15 @@ def _arm(world: WorldResults, found: StudyResults, treatment: Treatment) -> dict
     series = found.series[found.series["treatment"] == treatment.name]
     facts = next(item for item in found.design["treatments"] if item["name"] == treatment.name)
     outcome = found.study.outcome
-    time = "period" if found.design["period_kind"] == "periods" else "year"
-    title = f"{outcome.column} per 100,000 a {time}" if outcome.exposure else outcome.column
+    measured = said(outcome.column)
+    if outcome.exposure:
+        rate = _("{outcome} per 100,000 a period"), _("{outcome} per 100,000 a year")
+        measured = rate[found.design["period_kind"] != "periods"].format(outcome=measured)
     return {
         "treatment": treatment,
         "words": words.measured_by(treatment),
         "facts": facts,
-        "series": charts.series(series, title, facts.get("start")),
+        "series": charts.series(series, measured, facts.get("start")),
         "map": _treatment_map(world, found, treatment),
     }
 
@@ -260,12 +329,16 @@ def _reference(found: StudyResults, events: pd.DataFrame) -> int | None:
 
 
 def _time_title(found: StudyResults) -> str:
-    size, time = found.study.event_bins, found.design["period_kind"]
-    return f"{time} since treatment began" + (f", in bins of {size}" if size > 1 else "")
+    size, time = found.study.event_bins, said(found.design["period_kind"])
+    if size > 1:
+        return _("{time} since treatment began, in bins of {size}").format(time=time, size=size)
+    return _("{time} since treatment began").format(time=time)
 
 
 def _scale_title(found: StudyResults, row: Mapping[str, Any]) -> str:
-    return "log points" if row["scale"] == "log" else f"change in {found.study.outcome.column}"
+    if row["scale"] == "log":
+        return _("log points")
+    return _("change in {outcome}").format(outcome=said(found.study.outcome.column))
 
 
 def _small_multiples(found: StudyResults, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -287,7 +360,7 @@ def _small_multiples(found: StudyResults, rows: list[dict[str, Any]]) -> dict[st
 
 def _label(found: StudyResults, row: Mapping[str, Any]) -> str:
     several = len(found.study.treatments) > 1
-    return f"{row['title']}: {row['treatment']}" if several else str(row["title"])
+    return f"{said(row['title'])}: {said(row['treatment'])}" if several else said(row["title"])
 
 
 def _forest(ran: list[dict[str, Any]]) -> Markup | None:
@@ -296,11 +369,11 @@ def _forest(ran: list[dict[str, Any]]) -> Markup | None:
         return None
     table = pd.DataFrame(
         {
-            "label": [row["title"] for row in shown],
+            "label": [said(row["title"]) for row in shown],
             "value": [row["percent_change"][0] for row in shown],
             "low": [row["percent_change"][1] for row in shown],
             "high": [row["percent_change"][2] for row in shown],
             "truth": [row.get("true_percent") for row in shown],
         }
     ).astype({"truth": float})
-    return charts.forest(table, "per cent")
+    return charts.forest(table, _("per cent"))

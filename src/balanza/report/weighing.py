@@ -6,28 +6,32 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
-from balanza.report import charts, words
+from balanza.report import charts, next_door, words
+from balanza.report.language import N_, figures, ngettext, said
+from balanza.report.language import gettext as _
 from balanza.report.load import Weighing
 
-SPREADS = {"people": "evenly", "as_spent": "as now"}
+SPREADS = {"people": N_("evenly"), "as_spent": N_("as now")}
 STATUSES = {
-    "claimed": "an effect is claimed",
-    "no claim": "no effect is claimed",
-    "no estimate": "no estimate came",
-    "measured": "measured",
-    "not measured": "not measured",
-    "not in this run": "not in this run",
+    "claimed": N_("an effect is claimed"),
+    "no claim": N_("no effect is claimed"),
+    "no estimate": N_("no estimate came"),
+    "estimated": N_("estimated, and judged by nothing else"),
+    "measured": N_("measured"),
+    "not measured": N_("not measured"),
+    "not in this run": N_("not in this run"),
 }
 SETTLED = {
-    "claimed": "at least one effect is claimed",
-    "estimated": "estimated, and nothing claimed",
-    "nothing": "nothing was estimated",
+    "claimed": N_("at least one effect is claimed"),
+    "estimated": N_("estimated, and nothing claimed"),
+    "nothing": N_("nothing was estimated"),
 }
 IDENTIFIED = {
-    "passed": "identified by the graph",
-    "failed": "not identified by the graph",
-    "not possible": "no graph was asked",
+    "passed": N_("identified by the graph"),
+    "failed": N_("not identified by the graph"),
+    "not possible": N_("no graph was asked"),
 }
 
 
@@ -72,35 +76,39 @@ def _pesos(result: Mapping[str, Any], lines: pd.DataFrame | None) -> dict[str, A
         "ran": True,
         "sentences": [*_bought(result, lead), _verdict(result, lead)],
         "frequentist": _frequentist(result, lead),
+        "randomized": _randomized(result, lead),
         "bayesian": _bayesian(result, lead),
         "flips": list(_flips(result, lead)),
         "buys": list(_buys(result)),
+        "costs": [{"arm": arm["treatment"], **cost} for arm in result["arms"] for cost in arm["costs"]],
         "cases": [_case(result, case) for case in result["cases"]],
         "choices": _choices(result),
-        "chart": charts.equal_pesos(
-            lines, f"million pesos of {result['base_year']} a year", f"{result['outcome']} avoided a year"
-        ),
+        "chart": chart(result, lines),
         "beyond": bool(lines["beyond"].any()),
         "alone": {name: sentence for name, sentence in result["checks"].items() if sentence},
         "truth": _truth(result, lead),
+        "displacement": list(next_door.sentences(result, lead)),
+        "next_door": next_door.rows(result),
     }
 
 
-def _span(triple: Iterable[float], level: float) -> str:
-    value, low, high = triple
-    return f"{words.number(value)} ({_level(level)} interval {words.number(low)} to {words.number(high)})"
+def chart(result: Mapping[str, Any], lines: pd.DataFrame) -> Markup:
+    """What growing sums buy on each arm."""
+    return charts.equal_pesos(
+        lines.assign(arm=lines["arm"].map(said), cost=lines["cost"].map(said)),
+        _("million pesos of {year} a year").format(year=result["base_year"]),
+        _("{outcome} avoided a year").format(outcome=said(result["outcome"])),
+    )
 
 
-def _pesos_for(value: float) -> str:
-    return f"{words.number(value)} {'peso' if value == 1 else 'pesos'}"
+def _names(result: Mapping[str, Any]) -> tuple[str, str]:
+    """The two arms, as the page calls them."""
+    first, second = (said(name) for name in result["names"])
+    return first, second
 
 
 def _level(level: float) -> str:
-    return f"{100 * level:g} %"
-
-
-def _amount(result: Mapping[str, Any]) -> str:
-    return f"{words.number(result['amount_millions'])} million pesos of {result['base_year']} a year"
+    return figures(f"{100 * level:g}")
 
 
 def _price(result: Mapping[str, Any], index: int, label: str) -> Mapping[str, Any]:
@@ -112,43 +120,116 @@ def _price(result: Mapping[str, Any], index: int, label: str) -> Mapping[str, An
 def _bought(result: Mapping[str, Any], case: Mapping[str, Any]) -> Iterable[str]:
     """What the amount buys on each arm, and what one event avoided costs."""
     for index, name in enumerate(result["names"]):
-        arm, counts = case["arms"][index], result["arms"][index]["counts"]
-        price = _pesos_for(_price(result, index, case["costs"][name])["pesos"])
-        each = arm["pesos_each"]
-        verb = "avoid" if arm["avoided"][0] >= 0 else "bring, as a negative number avoided,"
-        start = (
-            f"Spent on {name} at {price} for each {counts}, {_amount(result)} are estimated to {verb}"
-            f" {_span(arm['avoided'], result['level'])} {result['outcome']} a year"
-        )
+        arm = case["arms"][index]
+        price, each = _price(result, index, case["costs"][name])["pesos"], arm["pesos_each"]
+        told = {
+            "arm": said(name),
+            "price": ngettext("{n} peso", "{n} pesos", 1 if price == 1 else 2).format(n=words.number(price)),
+            "counts": said(result["arms"][index]["counts"]),
+            "amount": words.number(result["amount_millions"]),
+            "year": result["base_year"],
+            "level": _level(result["level"]),
+            "outcome": said(result["outcome"]),
+        }
+        told |= dict(zip(("value", "low", "high"), map(words.number, arm["avoided"]), strict=True))
+        start = said(AVOID if arm["avoided"][0] >= 0 else BRING).format(**told)
         if each["word"] == "unbounded":
-            yield f"{start}; the interval contains zero, so that the pesos for one of them avoided are unbounded."
+            yield start + _("; the interval contains zero, so that the pesos for one of them avoided are unbounded.")
         elif each["value"] < 0:
-            yield f"{start}: all of the interval is a rise, so that no pesos avoid any."
+            yield start + _(": all of the interval is a rise, so that no pesos avoid any.")
         else:
-            low, high = words.number(each["low"]), words.number(each["high"])
-            yield f"{start}: {words.number(each['value'])} pesos for each ({low} to {high})."
+            spelt = {key: words.number(each[key]) for key in ("value", "low", "high")}
+            yield start + _(": {value} pesos for each ({low} to {high}).").format(**spelt)
+
+
+NO_PRICE = {
+    "the first arm avoids events and the second does not: at every price the first buys more": N_(
+        "{first} avoids events and {second} does not: at every price {first} buys more"
+    ),
+    "the second arm avoids events and the first does not: at every price the second buys more": N_(
+        "{second} avoids events and {first} does not: at every price {second} buys more"
+    ),
+    "neither arm avoids events: the dearer the first, the less harm its pesos do": N_(
+        "neither arm avoids events: the dearer {first}, the less harm its pesos do"
+    ),
+}
+"""Why no price turns the choice, as `balanza.compare.pesos` gives it, with the names of the arms."""
+AVOID = N_(
+    "Spent on {arm} at {price} for each {counts}, {amount} million pesos of {year} a year are estimated to avoid"
+    " {value} ({level} % interval {low} to {high}) {outcome} a year"
+)
+
+
+BRING = N_(
+    "Spent on {arm} at {price} for each {counts}, {amount} million pesos of {year} a year are estimated to bring,"
+    " as a negative number avoided, {value} ({level} % interval {low} to {high}) {outcome} a year"
+)
 
 
 def _verdict(result: Mapping[str, Any], case: Mapping[str, Any]) -> str:
-    first, second = result["names"]
+    first, second = _names(result)
     contrast = case["contrast"]
     more, less = (second, first) if contrast["value"] > 0 else (first, second)
     low, high = (words.number(bound) for bound in contrast["interval"])
-    gap = f"{words.number(abs(contrast['value']))} more on {more} than on {less}"
-    bounds = f"{second} less {first}: {_level(result['level'])} interval {low} to {high}"
     if contrast["told"]:
-        return f"The same pesos buy {gap} ({bounds}): {more} buys more, if the assumptions of both arms hold."
-    return f"The estimates are {gap} ({bounds}); the interval contains zero: which buys more cannot be told."
+        told = _(
+            "The same pesos buy {gap} more on {more} than on {less} ({second} less {first}: {level} % interval {low} to"
+            " {high}): {more} buys more, if the assumptions of both arms hold."
+        )
+    else:
+        told = _(
+            "The estimates are {gap} more on {more} than on {less} ({second} less {first}: {level} % interval {low} to"
+            " {high}); the interval contains zero: which buys more cannot be told."
+        )
+    gap, level = words.number(abs(contrast["value"])), _level(result["level"])
+    return told.format(gap=gap, more=more, less=less, first=first, second=second, level=level, low=low, high=high)
 
 
 def _frequentist(result: Mapping[str, Any], case: Mapping[str, Any]) -> str:
-    first, second = result["names"]
+    first, second = _names(result)
     arms = result["arms"][0]
-    return (
-        f"One-sided p of the hypothesis that {second} buys no more than {first}: {words.p_value(_p(case))}"
-        f" (Student's t with {arms['n_clusters'] - 1} degrees of freedom, from {arms['n_clusters']} clusters; the two"
-        f" effects correlate by {words.number(arms['correlation'], 2)})."
+    return _(
+        "One-sided p of the hypothesis that {second} buys no more than {first}: {p} (Student's t with {freedom} degrees"
+        " of freedom, from {clusters} clusters; the two effects correlate by {correlation})."
+    ).format(
+        first=first,
+        second=second,
+        p=words.p_value(_p(case)),
+        freedom=arms["n_clusters"] - 1,
+        clusters=arms["n_clusters"],
+        correlation=words.number(arms["correlation"], 2),
     )
+
+
+def _randomized(result: Mapping[str, Any], case: Mapping[str, Any]) -> str:
+    """What handing both arms' doses round would say, which no one did."""
+    first, second = _names(result)
+    found = case["randomization"]
+    if found["reason"]:
+        return _("Both arms cannot be handed to other clusters together: {reason}").format(reason=said(found["reason"]))
+    told = {
+        "first": first,
+        "second": second,
+        "clusters": result["arms"][0]["n_clusters"],
+        "strata": found["strata"],
+        "outcome": said(result["outcome"]),
+        "when": said(found["when"]),
+        "p": words.p_value(found["p_one_sided"]),
+        "draws": found["draws"],
+    }
+    return said(WITHIN if found["strata"] > 1 else AMONG_ALL).format(**told)
+
+
+WITHIN = N_(
+    "Had {first} and {second} bought the same, and had the doses of both been handed to the {clusters} clusters"
+    " together and at random within {strata} strata of {outcome} {when} (which they were not), the difference would"
+    " have favoured {second} as much or more with one-sided p {p} ({draws} draws)."
+)
+AMONG_ALL = N_(
+    "Had {first} and {second} bought the same, and had the doses of both been handed to the {clusters} clusters"
+    " together and at random (which they were not), the difference would have favoured {second} as much or more with"
+    " one-sided p {p} ({draws} draws)."
+)
 
 
 def _p(case: Mapping[str, Any]) -> float:
@@ -157,49 +238,74 @@ def _p(case: Mapping[str, Any]) -> float:
 
 def _chance(value: float) -> str:
     percent = 100 * value
-    return "under 1 %" if percent < 1 else "over 99 %" if percent > 99 else f"{percent:.0f} %"
+    if percent < 1:
+        return _("under 1 %")
+    return _("over 99 %") if percent > 99 else f"{percent:.0f} %"
 
 
 def _bayesian(result: Mapping[str, Any], case: Mapping[str, Any]) -> str:
-    first, second = result["names"]
-    held = "; ".join(f"{arm['treatment']} N(0, {arm['prior']['deviation']:g}²)" for arm in result["arms"])
+    first, second = _names(result)
+    held = "; ".join(
+        f"{said(arm['treatment'])} N(0, {figures(format(arm['prior']['deviation'], 'g'))}²)" for arm in result["arms"]
+    )
     posterior = case["posterior"]["contrast"]
     low, high = (words.number(bound) for bound in posterior["interval"])
-    return (
-        f"Under the priors ({held}; on the {result['prior_about']}) the probability that {second} buys more than"
-        f" {first} is {_chance(posterior['probability'])}, from 50 % before the data; the difference is then"
-        f" {words.number(posterior['mean'])} on average ({_level(result['level'])} of the posterior from {low} to"
-        f" {high})."
+    return _(
+        "Under the priors ({held}; on the {about}) the probability that {second} buys more than {first} is {chance},"
+        " from 50 % before the data; the difference is then {mean} on average ({level} % of the posterior from {low} to"
+        " {high})."
+    ).format(
+        held=held,
+        about=said(result["prior_about"]),
+        first=first,
+        second=second,
+        chance=_chance(posterior["probability"]),
+        mean=words.number(posterior["mean"]),
+        level=_level(result["level"]),
+        low=low,
+        high=high,
     )
 
 
 def _flips(result: Mapping[str, Any], case: Mapping[str, Any]) -> Iterable[str]:
     """At which price and at which effect of the first arm the choice turns."""
-    first, second = result["names"]
+    first, second = _names(result)
     arm, turning = result["arms"][0], case["flips"]
-    price = turning["price"]
+    price, counts = turning["price"], said(arm["counts"])
     if price["reason"]:
-        reason = price["reason"]
-        for told, name in (("the first", first), ("the second", second)):
-            reason = reason.replace(f"{told} arm", name).replace(told, name)
-        doubt = "" if case["contrast"]["told"] else " So far as the estimates go: they are not told apart."
-        yield f"At the estimates no price of a {arm['counts']} turns the choice: {reason}.{doubt}"
+        reason = said(NO_PRICE[price["reason"]]).format(first=first, second=second)
+        told = _("At the estimates no price of a {counts} turns the choice: {reason}.")
+        yield told.format(counts=counts, reason=reason)
+        if not case["contrast"]["told"]:
+            yield _("So far as the estimates go: they are not told apart.")
     else:
         sets = {
-            "interval": f"between {words.number(price['low'])} and {words.number(price['high'])}",
-            "outside": f"anything but between {words.number(price['low'])} and {words.number(price['high'])}",
-            "all": "any price: the data exclude none",
+            "interval": _("between {low} and {high}"),
+            "outside": _("anything but between {low} and {high}"),
+            "all": _("any price: the data exclude none"),
         }
-        yield (
-            f"At the estimates both buy the same where a {arm['counts']} costs {words.number(price['value'])} pesos a"
-            f" year: below it {first} buys more, above it {second} ({_level(result['level'])} confidence set:"
-            f" {sets[price['sort']]})."
+        bounds = {end: words.number(price[end]) for end in ("low", "high")}
+        yield _(
+            "At the estimates both buy the same where a {counts} costs {price} pesos a year: below it {first} buys"
+            " more, above it {second} ({level} % confidence set: {set})."
+        ).format(
+            counts=counts,
+            price=words.number(price["value"]),
+            first=first,
+            second=second,
+            level=_level(result["level"]),
+            set=sets[price["sort"]].format(**bounds),
         )
     effect = turning["effect"]
-    yield (
-        f"At the first of its costs the choice turns where the effect of {first} per {arm['unit']} is"
-        f" {words.number(effect['value'])} in logs; it is estimated at {words.number(effect['estimate'])}, which is"
-        f" {words.number(effect['errors_away'], 2)} standard errors away."
+    yield _(
+        "At the first of its costs the choice turns where the effect of {arm} per {unit} is {value} in logs; it is"
+        " estimated at {estimate}, which is {away} standard errors away."
+    ).format(
+        arm=first,
+        unit=said(arm["unit"]),
+        value=words.number(effect["value"]),
+        estimate=words.number(effect["estimate"]),
+        away=words.number(effect["errors_away"], 2),
     )
 
 
@@ -219,13 +325,13 @@ def _buys(result: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
 
 def _case(result: Mapping[str, Any], case: Mapping[str, Any]) -> dict[str, Any]:
     contrast = case["contrast"]
-    first, second = result["names"]
+    first, second = _names(result)
     winner = second if contrast["value"] > 0 else first
     missed = bool(case["truth"]) and not case["truth"]["covers"]["contrast"]
     return {
         **case,
-        "spread_words": SPREADS[case["spread"]],
-        "choice": f"{winner} buys more" if contrast["told"] else "cannot be told",
+        "spread_words": said(SPREADS[case["spread"]]),
+        "choice": _("{arm} buys more").format(arm=winner) if contrast["told"] else _("cannot be told"),
         "leans": winner,
         "chance": _chance(case["posterior"]["contrast"]["probability"]),
         "missed": missed,
@@ -234,27 +340,29 @@ def _case(result: Mapping[str, Any], case: Mapping[str, Any]) -> dict[str, Any]:
 
 def _choices(result: Mapping[str, Any]) -> str:
     """What changes over the table, in one sentence."""
-    second = result["names"][1]
+    second = _names(result)[1]
     told = [case for case in result["cases"] if case["contrast"]["told"]]
     leaning = sum(case["contrast"]["value"] > 0 for case in result["cases"])
     n = len(result["cases"])
     chances = [case["posterior"]["contrast"]["probability"] for case in result["cases"]]
-    reach = f"{_chance(min(chances))} to {_chance(max(chances))}"
-    start = f"In {len(told)} of {n} rows the interval of the difference leaves zero out"
-    return f"{start}; the estimate favours {second} in {leaning} of {n}, its probability under the prior is {reach}."
+    return _(
+        "In {told} of {n} rows the interval of the difference leaves zero out; the estimate favours {second} in"
+        " {leaning} of {n}, its probability under the prior is {low} to {high}."
+    ).format(told=len(told), n=n, second=second, leaning=leaning, low=_chance(min(chances)), high=_chance(max(chances)))
 
 
 def _truth(result: Mapping[str, Any], case: Mapping[str, Any]) -> dict[str, Any] | None:
     if not case["truth"]:
         return None
     true = case["truth"]
-    verdict = "covers" if true["covers"]["contrast"] else "MISSES"
-    parts = ", ".join(f"{words.number(true['avoided'][name])} on {name}" for name in result["names"])
-    return {
-        "text": f"The truth of this world: {parts}; the difference is {words.number(true['contrast'])},"
-        f" and the interval {verdict} it.",
-        "missed": not true["covers"]["contrast"],
-    }
+    covered = true["covers"]["contrast"]
+    told = N_("The truth of this world: {parts}; the difference is {difference}, and the interval covers it.")
+    missed = N_("The truth of this world: {parts}; the difference is {difference}, and the interval MISSES it.")
+    parts = [
+        _("{n} on {arm}").format(n=words.number(true["avoided"][name]), arm=said(name)) for name in result["names"]
+    ]
+    text = said(told if covered else missed).format(parts=", ".join(parts), difference=words.number(true["contrast"]))
+    return {"text": text, "missed": not covered}
 
 
 def _outcome(row: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,19 +374,22 @@ def _moved(result: Mapping[str, Any]) -> str:
     """On how many other outcomes an arm shows, once their number is counted."""
     ran = [row for row in result["outcomes"] if row["status"] == "ran"]
     if not ran:
-        return "None of them could be estimated."
+        return _("None of them could be estimated.")
     alpha = 1 - result["level"]
     moved = [
-        f"{arm['treatment']} on {row['title']}"
+        _("{treatment} on {outcome}").format(treatment=said(arm["treatment"]), outcome=said(row["title"]))
         for row in ran
         for arm in row["arms"]
         if (arm["p_adjusted"] or 1) <= alpha
     ]
     n = sum(len(row["arms"]) for row in ran)
     if not moved:
-        return f"Once all {n} effects are counted, none is told from zero."
-    verb = "is" if len(moved) == 1 else "are"
-    return f"Once all {n} effects are counted, {len(moved)} {verb} told from zero: {'; '.join(moved)}."
+        return _("Once all {n} effects are counted, none is told from zero.").format(n=n)
+    return ngettext(
+        "Once all {n} effects are counted, {moved} is told from zero: {list}.",
+        "Once all {n} effects are counted, {moved} are told from zero: {list}.",
+        len(moved),
+    ).format(n=n, moved=len(moved), list="; ".join(moved))
 
 
 def _targeting(result: Mapping[str, Any], curves: pd.DataFrame | None) -> dict[str, Any]:
@@ -286,14 +397,14 @@ def _targeting(result: Mapping[str, Any], curves: pd.DataFrame | None) -> dict[s
     levels = []
     for level in dict.fromkeys(row["level"] for row in result["indices"]):
         points = curves[curves["level"] == level]
-        label = points["arm"] + " (" + points["basis"] + ")"
-        by = list(dict.fromkeys(points["by"]))
-        shown = points.assign(label=label, panel="by " + points["by"])
+        label = points["arm"].map(said) + " (" + points["basis"].map(said) + ")"
+        panels = {name: _("by {rank}").format(rank=said(name)) for name in dict.fromkeys(points["by"])}
+        shown = points.assign(label=label, panel=points["by"].map(panels))
         rows = [row for row in result["indices"] if row["level"] == level]
         levels.append(
             {
                 "level": level,
-                "chart": charts.concentration(shown, [f"by {name}" for name in by]),
+                "chart": charts.concentration(shown, list(panels.values())),
                 "rows": rows,
                 "sentences": [_concentrated(row) for row in rows if row["by"] == "violence"],
                 "modelled": sorted({row["arm"] for row in rows if row["basis"] == "modelled"}),
@@ -306,24 +417,36 @@ def _targeting(result: Mapping[str, Any], curves: pd.DataFrame | None) -> dict[s
 
 def _concentrated(row: Mapping[str, Any]) -> str:
     """Where something lies along violence, in words."""
-    index, share = row["index"], f"{100 * row['top_tenth']:.0f} %"
-    where = "violent" if index > 0 else "peaceful"
-    size = "close to even over violence" if abs(index) < 0.05 else f"more in the {where} places"
-    called = ", as modelled" if row["basis"] == "modelled" else ""
-    return (
-        f"{row['arm'].capitalize()}{called}: {size} (index {words.number(index, 2)}); the tenth of people in the most"
-        f" violent places has {share}."
-    )
+    index = row["index"]
+    if abs(index) < 0.05:
+        told = _(
+            "{arm}: close to even over violence (index {index}); the tenth of people in the most violent places has"
+            " {share} %."
+        )
+    elif index > 0:
+        told = _(
+            "{arm}: more in the violent places (index {index}); the tenth of people in the most violent places has"
+            " {share} %."
+        )
+    else:
+        told = _(
+            "{arm}: more in the peaceful places (index {index}); the tenth of people in the most violent places has"
+            " {share} %."
+        )
+    arm = said(row["arm"]).capitalize()
+    if row["basis"] == "modelled":
+        arm = _("{arm}, as modelled").format(arm=arm)
+    return told.format(arm=arm, index=words.number(index, 2), share=f"{100 * row['top_tenth']:.0f}")
 
 
 def _theme(row: Mapping[str, Any]) -> dict[str, Any]:
     found = [
         {
             **item,
-            "said": STATUSES[item["status"]],
-            "graph": IDENTIFIED.get(item["identified"] or "", ""),
+            "said": said(STATUSES[item["status"]]),
+            "graph": said(IDENTIFIED.get(item["identified"] or "", "")),
             "grade": item["grade"],
         }
         for item in row["found"]
     ]
-    return {**row, "found": found, "settled_words": SETTLED[row["settled"]]}
+    return {**row, "found": found, "settled_words": said(SETTLED[row["settled"]])}

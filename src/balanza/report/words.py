@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
+from balanza.report.language import MINUS, N_, figures, ngettext, said
+from balanza.report.language import gettext as _
+
 if TYPE_CHECKING:
     from balanza.contract import Treatment
 
 NEGATIVE = r"(?<![\w.-])-(?=\d)"
-MINUS = "\N{MINUS SIGN}"
 THIN = "\N{NARROW NO-BREAK SPACE}"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number to some significant digits, with a true minus sign and thin thousands; a dash where there is none."""
+    """A number to some significant digits, with a true minus sign; a dash where there is none."""
     if value is None or not math.isfinite(value):
         return "–"
     if value == int(value) and abs(value) < 1e15:
@@ -26,14 +28,14 @@ def number(value: float | None, digits: int = 3) -> str:
     else:
         places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
         text = f"{value:,.{min(places, 6)}f}"
-    return text.replace(",", THIN).replace("-", MINUS)
+    return figures(text)
 
 
 def percent(value: float | None) -> str:
     """A change in per cent, signed, to one decimal."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:+,.1f}{THIN}%".replace(",", THIN).replace("-", MINUS)
+    return f"{figures(f'{value:+,.1f}')}{THIN}%"
 
 
 def code(text: str | None) -> Markup:
@@ -47,15 +49,20 @@ def code(text: str | None) -> Markup:
     return Markup("".join(marked))  # noqa: S704 - escaped above
 
 
+def slug(text: str) -> str:
+    """A name as part of an address: small letters, digits, underscores and hyphens."""
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-") or "unnamed"
+
+
 def p_value(value: float | None) -> str:
     """A p-value to three decimals, with a floor."""
     if value is None:
         return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return f"< {figures('0.001')}" if value < 0.001 else figures(f"{value:.3f}")
 
 
 def cell(value: Any, column: str) -> str:
-    """A value of a table: numbers with thin thousands, but not years; a dash where there is none."""
+    """A value of a table: numbers with their thousands told apart, but not years; a dash where there is none."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and column not in ("year", "from", "to"):
         return number(value, 5)
     return "–" if value is None else str(value)
@@ -69,17 +76,18 @@ def interval(bounds: Sequence[float] | None, write: Any = number) -> str:
 def unit_of(treatment: Treatment) -> str:
     """What effects of a treatment are stated per: the unit that the study gives, else that of its column."""
     if treatment.unit:
-        return treatment.unit
+        return said(treatment.unit)
     if treatment.kind != "dose":
-        return "unit of treatment"
-    size = "unit" if treatment.per == 1 else f"{number(treatment.per)} units"
-    return f"{size} of {treatment.column}"
+        return _("unit of treatment")
+    return ngettext("unit of {column}", "{size} units of {column}", 1 if treatment.per == 1 else 2).format(
+        size=number(treatment.per), column=said(treatment.column)
+    )
 
 
 def measured_by(treatment: Treatment) -> str:
     """A treatment in a few words: its unit, or the column that holds it."""
     given = treatment.first_treated
-    return treatment.unit or treatment.column or (given if isinstance(given, str) else treatment.name)
+    return said(treatment.unit or treatment.column or (given if isinstance(given, str) else treatment.name))
 
 
 def finding(row: Mapping[str, Any], outcome: str, unit: str, level: float) -> str:
@@ -97,26 +105,38 @@ def finding(row: Mapping[str, Any], outcome: str, unit: str, level: float) -> st
         Confidence level of the interval.
     """
     if row["status"] != "ran":
-        return f"No estimate: {row['reason']}"
+        return _("No estimate: {reason}").format(reason=said(row["reason"]))
+    about = {"outcome": said(outcome), "unit": unit, "level": figures(f"{100 * level:.0f}")}
     if row["percent_change"] is None:
-        change = f"{number(row['value'])} ({100 * level:.0f} % interval {interval(row['interval'])})"
-        return f"The estimated change in {outcome} per {unit} is {change}."
+        return _("The estimated change in {outcome} per {unit} is {value} ({level} % interval {interval}).").format(
+            value=number(row["value"]), interval=interval(row["interval"]), **about
+        )
     value, low, high = row["percent_change"]
-    start = (
-        f"Per {unit}, {outcome} are estimated to be {percent(abs(value)).lstrip('+')} "
-        f"{'higher' if value > 0 else 'lower'} than they would have been ({100 * level:.0f} % interval "
-        f"{percent(low)} to {percent(high)})."
+    more = _(
+        "Per {unit}, {outcome} are estimated to be {size} higher than they would have been ({level} % interval {low} to"
+        " {high})."
     )
+    less = _(
+        "Per {unit}, {outcome} are estimated to be {size} lower than they would have been ({level} % interval {low} to"
+        " {high})."
+    )
+    start = (more if value > 0 else less).format(size=share(abs(value)), low=percent(low), high=percent(high), **about)
     return f"{start} {_reach(low, high)}"
 
 
+def share(value: float | None) -> str:
+    """A size in per cent, without the sign of a rise."""
+    return percent(value).lstrip("+")
+
+
 def _reach(low: float, high: float) -> str:
-    if low > 0 or high < 0:
-        return f"The interval leaves out zero: it is {'a rise' if low > 0 else 'a fall'}, if the assumptions hold."
-    return (
-        f"The interval contains zero: no effect cannot be excluded, nor can a fall of {percent(-low).lstrip('+')} "
-        f"or a rise of {percent(high).lstrip('+')}."
-    )
+    if low > 0:
+        return _("The interval leaves out zero: it is a rise, if the assumptions hold.")
+    if high < 0:
+        return _("The interval leaves out zero: it is a fall, if the assumptions hold.")
+    return _(
+        "The interval contains zero: no effect cannot be excluded, nor can a fall of {fall} or a rise of {rise}."
+    ).format(fall=share(-low), rise=share(high))
 
 
 def agreement(counts: Mapping[str, Any]) -> str:
@@ -130,13 +150,29 @@ def agreement(counts: Mapping[str, Any]) -> str:
     n, rise, fall = counts["n"], counts["n_rise"], counts["n_fall"]
     if n < 2:
         return ""
-    span = f"estimates run from {percent(counts['lowest'])} to {percent(counts['highest'])}"
     if rise and fall:
-        return f"The {n} estimators contradict each other: {rise} intervals are a rise and {fall} a fall; {span}."
-    if rise or fall:
-        what, others = "a rise" if rise else "a fall", "" if n == rise + fall else ", and the others contain zero"
-        return f"Of {n} estimators, {rise or fall} have an interval that is {what}{others}; {span}."
-    return f"The intervals of all {n} estimators contain zero; {span}."
+        told = _(
+            "The {n} estimators contradict each other: {rise} intervals are a rise and {fall} a fall; estimates run"
+            " from {low} to {high}."
+        )
+    elif rise and rise == n:
+        told = _("Of {n} estimators, {rise} have an interval that is a rise; estimates run from {low} to {high}.")
+    elif rise:
+        told = _(
+            "Of {n} estimators, {rise} have an interval that is a rise, and the others contain zero; estimates run"
+            " from {low} to {high}."
+        )
+    elif fall and fall == n:
+        told = _("Of {n} estimators, {fall} have an interval that is a fall; estimates run from {low} to {high}.")
+    elif fall:
+        told = _(
+            "Of {n} estimators, {fall} have an interval that is a fall, and the others contain zero; estimates run"
+            " from {low} to {high}."
+        )
+    else:
+        told = _("The intervals of all {n} estimators contain zero; estimates run from {low} to {high}.")
+    low, high = percent(counts["lowest"]), percent(counts["highest"])
+    return told.format(n=n, rise=rise, fall=fall, low=low, high=high)
 
 
 def consequence(check: Mapping[str, Any], family: str, headline: str | None) -> str:
@@ -155,29 +191,49 @@ def consequence(check: Mapping[str, Any], family: str, headline: str | None) -> 
         return ""
     fit = "poisson" if family == "poisson" else "twfe"
     if headline == fit:
-        return f"That fit is the headline, `{fit}`: its estimate and interval stand under this doubt."
-    other = f"the headline, `{headline}`," if headline else "what leads this page"
-    return f"That fit is `{fit}`; {other} was not tested by these attempts."
+        told = _("That fit is the headline, `{fit}`: its estimate and interval stand under this doubt.")
+    elif headline:
+        told = _("That fit is `{fit}`; the headline, `{headline}`, was not tested by these attempts.")
+    else:
+        told = _("That fit is `{fit}`; what leads this page was not tested by these attempts.")
+    return told.format(fit=fit, headline=headline)
 
 
 def against_truth(row: Mapping[str, Any]) -> str:
     """How an estimate compares with the truth of the synthetic world."""
     if row.get("covers_truth") is None:
         return ""
-    verdict = "covers" if row["covers_truth"] else "MISSES"
-    return f"The true change is {percent(row['true_percent'])}: the interval {verdict} it."
+    if row["covers_truth"]:
+        told = _("The true change is {change}: the interval covers it.")
+    else:
+        told = _("The true change is {change}: the interval MISSES it.")
+    return told.format(change=percent(row["true_percent"]))
 
 
 THEMES = {
-    "us_cooperation": "cooperation with the US, and the groups",
-    "rights_and_outlook": "rights and outlook",
-    "outcome": "violence and its records",
+    "militarization": N_("militarization"),
+    "coordination": N_("coordination"),
+    "prevention": N_("prevention"),
+    "justice": N_("justice"),
+    "us_cooperation": N_("cooperation with the US, and the groups"),
+    "rights_and_outlook": N_("rights and outlook"),
+    "context": N_("context"),
+    "outcome": N_("violence and its records"),
 }
+VALUES = (
+    *(N_("ran"), N_("declined"), N_("failed"), N_("broken"), N_("not run"), N_("unsupported")),
+    *(N_("passed"), N_("open"), N_("not possible"), N_("not applicable")),
+    *(N_("beneficial"), N_("null"), N_("harmful"), N_("none"), N_("level"), N_("dip")),
+    *(N_("published"), N_("modelled"), N_("low"), N_("high"), N_("guard"), N_("prevention"), N_("money")),
+    *(N_("months"), N_("years"), N_("periods")),
+    *(N_("state"), N_("municipality"), N_("region"), N_("unit"), N_("violence"), N_("poverty"), N_("people")),
+)
+"""What results and configurations say in one word, for the catalogue."""
 
 
 def theme(name: str) -> str:
     """A theme of a causal graph as the report calls it."""
-    return THEMES.get(name, name.replace("_", " "))
+    return said(THEMES.get(name, name.replace("_", " ")))
 
 
 def verdict(arm: Mapping[str, Any]) -> str:
@@ -189,15 +245,15 @@ def verdict(arm: Mapping[str, Any]) -> str:
         An arm of a study's identification.json.
     """
     if not arm["identified"]:
-        return "not identified"
-    return "identified" if arm["identified_here"] else "identified by the graph, but not with these columns"
+        return _("not identified")
+    return _("identified") if arm["identified_here"] else _("identified by the graph, but not with these columns")
 
 
 def how_many_sets(count: int, *, complete: bool) -> str:
     """How many minimal adjustment sets there are, where at least one does."""
     if not complete:
-        return f"There are more than {count} minimal sets"
-    return "It is the only minimal set" if count == 1 else f"There are {count} minimal sets"
+        return _("There are more than {n} minimal sets").format(n=count)
+    return ngettext("It is the only minimal set", "There are {n} minimal sets", count).format(n=count)
 
 
 def arrow(mark: str | None) -> str:

@@ -53,8 +53,9 @@ def run(
     _, shown = plan(study, study_file, identification, most, seed)
     mine = batch(len(shown), number, of)
     table = read_rows(study_file, study, rows)
-    own = prepare(with_graph(study, study_file, identification)[0], table, f"the rows of study {study.name}")
-    assigned = reassignments(own, draws, derive_seed(seed, study.name, "curve"))
+    asked, _ = with_graph(study, study_file, identification)
+    own = prepare(asked, table, f"the rows of study {study.name}")
+    assigned = reassignments(asked, own, draws, derive_seed(seed, study.name, "curve"))
     del own
     found, drawn = run_variants([shown[position] for position in mine], mine, table, seed, assigned)
     write_parquet(out / f"{number}of{of}.parquet", found)

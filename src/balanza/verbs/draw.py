@@ -21,6 +21,7 @@ from balanza.graph.load import load
 from balanza.graph.model import CausalGraph, Edge, Node
 from balanza.provenance import read_json, write_json, write_text
 from balanza.report.graph import draw, draw_effect
+from balanza.report.language import LANGUAGES, speaking
 
 
 def run(graph_file: Path, out: Path, identifications: Iterable[Path] = ()) -> None:
@@ -43,7 +44,9 @@ def run(graph_file: Path, out: Path, identifications: Iterable[Path] = ()) -> No
     graph = load(graph_file)
     answers = [_read(path, graph) for path in identifications]
     effects = [_effect(graph, answer, arm) for answer in answers for arm in (answer["joint"], *answer["arms"]) if arm]
-    write_text(out / "graph.svg", draw(graph, answers).svg)
+    for language in LANGUAGES:
+        with speaking(language):
+            write_text(out / language.named("graph.svg"), draw(graph, answers).svg)
     write_json(
         out / "graph.json",
         {"graph": graph.name, "title": graph.title, "graph_digest": graph.digest, "times": graph.times}
@@ -67,7 +70,11 @@ def _effect(graph: CausalGraph, answer: Mapping[str, Any], arm: Mapping[str, Any
     outcome = answer["outcome"]["node"]
     names = {"study": answer["study"], "treatment": arm["treatment"], "nodes": arm["nodes"], "outcome": outcome}
     conditioned = [item["node"] for item in answer["conditioned"]]
-    return names | asdict(draw_effect(graph, arm, outcome, conditioned))
+    drawn = {}
+    for language in LANGUAGES:
+        with speaking(language):
+            drawn[language.code] = draw_effect(graph, arm, outcome, conditioned)
+    return names | asdict(drawn["en"]) | {"svg": {code: drawing.svg for code, drawing in drawn.items()}}
 
 
 def _stated(part: Node | Edge) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from balanza.provenance import code_digest, file_digest, read_json, write_json
 from balanza.strict import load
 
 
-def run(themes: Path, claims: Iterable[Path], out: Path, weighed: Path | None = None) -> None:
+def run(
+    themes: Path, claims: Iterable[Path], out: Path, weighed: Path | None = None, checks: Iterable[Path] = ()
+) -> None:
     """Write `themes.json`.
 
     Parameters
@@ -23,6 +25,8 @@ def run(themes: Path, claims: Iterable[Path], out: Path, weighed: Path | None = 
         The result.
     weighed : Path, optional
         pesos.json, where two arms were weighed.
+    checks : iterable of Path
+        Results of the checks that themes name.
 
     Raises
     ------
@@ -30,6 +34,7 @@ def run(themes: Path, claims: Iterable[Path], out: Path, weighed: Path | None = 
         If the themes cannot be read.
     """
     known = {found["study"]: found for found in map(read_json, claims)}
-    rows = place(load(Themes, themes), known, read_json(weighed) if weighed else None)
+    checked = {f"{found['study']}.{found['name']}": found for found in map(read_json, checks)}
+    rows = place(load(Themes, themes), known, read_json(weighed) if weighed else None, checked)
     digests = {"themes_digest": file_digest(themes), "code_digest": code_digest("balanza.verbs.place")}
     write_json(out, {"themes": rows, **digests})

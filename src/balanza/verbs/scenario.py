@@ -7,6 +7,7 @@ of uncertainty apart: `all`; `noise` (of the baseline, all else at its middle); 
     name, title, question, start, notes, digest      as its file has it
     claim           whether every effect is claimed by a study; null for the status quo, which has none
     effects         arm, kind, claimed, low, high, per, reason, source, course
+    together        arms, correlation: of two effects that one study estimates jointly, and is drawn so
     displacement    low, high, source
     budget          elements, freed, spent (pesos a year of 2021 at the end), each [at low cost, at high cost]
     limited         where limits of hiring and money held
@@ -20,6 +21,7 @@ of uncertainty apart: `all`; `noise` (of the baseline, all else at its middle); 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,7 @@ from balanza.config import load_study
 from balanza.errors import ConfigError, PanelError
 from balanza.outlook import settings
 from balanza.outlook.doses import Country
-from balanza.outlook.effects import EffectSet, resolve
+from balanza.outlook.effects import EffectSet, correlations, resolve
 from balanza.outlook.forecast_file import ForecastFile, read
 from balanza.outlook.scenario_file import Intervention, Scenario, load
 from balanza.outlook.scenarios import LAYERS, Laid, World, lay, typical_path, weights
@@ -91,9 +93,10 @@ def run(
         start = labels(found.periods).index(scenario.start)
         sets: dict[str, EffectSet] = {item.arm: resolve(item.effect, studies) for item in scenario.interventions}
         rng = np.random.default_rng(derive_seed(int(found.about["seed"]), "scenario", scenario.name))
-        laid = lay(scenario, sets, world, start, rng)
+        joint = correlations(list(sets.values()))
+        laid = lay(scenario, sets, world, start, rng, joint)
         tables.append(_months(scenario, laid, found))
-        records.append(_record(scenario, path, sets, laid, world, found, start))
+        records.append(_record(scenario, path, sets, laid, world, found, start) | {"together": _together(sets, joint)})
     write_parquet(out / "scenarios.parquet", pd.concat(tables, ignore_index=True))
     kept = {key: found.about[key] for key in ("world", "seed")}
     digests = {"code_digest": code_digest("balanza.verbs.scenario"), "settings_digest": file_digest(settings_file)}
@@ -207,6 +210,13 @@ def _effect(item: Intervention, found: EffectSet) -> dict[str, Any]:
         "source": found.source,
         "course": item.course.model_dump(),
     }
+
+
+def _together(sets: dict[str, EffectSet], correlation: Floats) -> list[dict[str, Any]]:
+    """Pairs of arms that are not drawn independently."""
+    pairs = combinations(enumerate(sets), 2)
+    found = [([one, other], float(correlation[i, j])) for (i, one), (j, other) in pairs]
+    return [{"arms": arms, "correlation": value} for arms, value in found if value]
 
 
 def _years(laid: Laid, world: World, found: ForecastFile, start: int) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -11,19 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balanza.compare import outcomes, pesos
+from balanza.compare import displaced, joint, outcomes, pesos, reassigned
 from balanza.compare.costs import MILLION, Costs, Priced, Priors, price
 from balanza.compare.pesos import Effects, Places
 from balanza.config import load_study
-from balanza.contract import Estimate, Panel, Study
+from balanza.contract import Panel, Study
 from balanza.errors import ConfigError
 from balanza.estimators._summary import interval
 from balanza.preparation import read_panel
-from balanza.provenance import code_digest, file_digest, read_json, write_json, write_parquet
+from balanza.provenance import code_digest, derive_seed, file_digest, read_json, write_json, write_parquet
 from balanza.registry import chosen, registry
-from balanza.results import file_names, read_estimate
 from balanza.strict import load
 
+SUMS = "cluster_sums"
+"""A check of studies beside, on finer rows, whose sentence stands on the page."""
 BESIDE = ("randomization", "bootstrap")
 """Checks whose p-values stand beside that of Student's t."""
 
@@ -37,6 +38,7 @@ class _Task:
     priors: Priors
     places: Places
     priced: Mapping[str, Mapping[str, Priced]]
+    lottery: reassigned.Lottery | str
 
     @property
     def names(self) -> tuple[str, str]:
@@ -49,10 +51,15 @@ class _Task:
         given = np.array([self.priors.priors[name].deviation for name in self.names])
         return np.asarray(given / self.places.mean_doses)
 
-    def slope(self, labels: tuple[str, ...], spread: Any) -> np.ndarray:
+    def slope(self, labels: tuple[str, ...], spread: Any, scale: Any = "log") -> np.ndarray:
         """Events avoided by the amount for each unit of effect, shape (2,), at costs by their names."""
         doses = pesos.added(self.places, self.prices(labels), self.costs.amount * MILLION, spread)
-        return pesos.slopes(self.places, doses)
+        return pesos.slopes(self.places, doses, scale)
+
+    @property
+    def first_costs(self) -> tuple[str, ...]:
+        """Names of the first cost of each arm: the headline."""
+        return tuple(next(iter(self.priced[arm])) for arm in self.names)
 
     def prices(self, labels: tuple[str, ...]) -> np.ndarray:
         """Pesos of one stated unit of each dose for one person, shape (2,)."""
@@ -78,6 +85,11 @@ def run(
     world: str = "own panel",
     truth: Path | None = None,
     level: float = 0.95,
+    beside: Iterable[Path] = (),
+    studies: Path | None = None,
+    displacement: Path | None = None,
+    seed: int = 20190701,
+    draws: int = 999,
 ) -> None:
     """Write `pesos.json`, and the lines of its chart as `pesos.parquet`.
 
@@ -98,16 +110,26 @@ def run(
     truth : Path, optional
         truth.json of the synthetic world.
     level : float
+    beside : iterable of Path
+        Files of studies of the same arms, on other rows or with covariates, whose estimates stand beside the headline.
+    studies : Path, optional
+        results/<world>/studies, where their estimates are.
+    displacement : Path, optional
+        File of a study of the first arm that tells effects on neighbours.
+    seed, draws : int
+        Seed of the run, and draws of the randomization of both arms.
 
     Raises
     ------
     ConfigError
         If costs, priors or outcomes cannot be read, or do not fit the study.
     """
-    study = load_study(study_file, level)
-    task = _task(study, read_panel(study_file, study, rows), load(Costs, costs), load(Priors, priors), costs)
-    known = read_json(truth).get(study.name, {}) if truth else {}
-    found = {name: _effects(study, estimates, name, task.names) for name in chosen("estimators", study)}
+    study, beside = load_study(study_file, level, draws), list(beside)
+    rng = np.random.default_rng(derive_seed(seed, study.name, "weigh"))
+    task = _task(study, read_panel(study_file, study, rows), load(Costs, costs), load(Priors, priors), costs, rng)
+    truths = read_json(truth) if truth else {}
+    known = truths.get(study.name, {})
+    found = {name: joint.read(study, estimates, name, task.names) for name in chosen("estimators", study)}
     lead = found.get(study.headline or "")
     read = {name: read_json(checks / f"{name}.json") for name in chosen("checks", study)}
     result: dict[str, Any] = _facts(task) | {
@@ -118,9 +140,12 @@ def run(
         "outcomes_digest": file_digest(listed),
         "code_digest": code_digest("balanza.verbs.weigh"),
         "beside": [row for name in BESIDE for row in outcomes.found_in(read, name)],
-        "checks": {name: read[name].get("sentence") for name in ("arms_alone", "interaction") if name in read},
-        "estimators": [_estimator(task, name, item) for name, item in found.items()],
+        "checks": {name: read[name].get("sentence") for name in ("arms_alone", "interaction") if name in read}
+        | _sums(beside, studies),
+        "estimators": [_estimator(task, study, name, item) for name, item in found.items()]
+        + [row for path in beside for row in _other_study(task, path, studies, level)],
     }
+    result["displacement"] = _displacement(displacement, studies, truths, level)
     own = load(outcomes.Outcomes, listed)
     table = pd.read_parquet(panel / f"{study.rows}.parquet")
     result |= {
@@ -141,7 +166,7 @@ def run(
 LINE_COLUMNS = ("arm", "cost", "millions", "value", "low", "high", "beyond", "truth")
 
 
-def _task(study: Study, panel: Panel, costs: Costs, priors: Priors, where: Path) -> _Task:
+def _task(study: Study, panel: Panel, costs: Costs, priors: Priors, where: Path, rng: np.random.Generator) -> _Task:
     names = {treatment.name for treatment in study.treatments}
     if costs.study != study.name or set(costs.arms) != names:
         arms = " and ".join(costs.arms)
@@ -163,7 +188,9 @@ def _task(study: Study, panel: Panel, costs: Costs, priors: Priors, where: Path)
         name: {label: price(label, cost, costs.prices) for label, cost in arm.costs.items()}
         for name, arm in costs.arms.items()
     }
-    return _Task(study, costs, priors, places_of(panel, tuple(costs.arms)), priced)
+    first, second = costs.arms
+    lottery = reassigned.lottery(study, panel, (first, second), rng)
+    return _Task(study, costs, priors, places_of(panel, (first, second)), priced, lottery)
 
 
 def places_of(panel: Panel, names: tuple[str, ...]) -> Places:
@@ -173,28 +200,6 @@ def places_of(panel: Panel, names: tuple[str, ...]) -> Places:
     doses = [np.nanmean(panel.matrix(f"d_{name}")[:, panel.start[name] :], axis=1) for name in names]
     yearly = float(panel.periods_per_year or 1.0) * np.nanmean(events[:, start:], axis=1)
     return Places(yearly, np.nanmean(people[:, start:], axis=1), np.stack(doses))
-
-
-def _effects(study: Study, folder: Path, estimator: str, names: tuple[str, str]) -> Effects | str:
-    """The joint effects of an estimator, or the reason why it has none on the log scale."""
-    stems = file_names(estimator, study)
-    found: dict[str, Estimate | None] = {name: read_estimate(folder, stems[name]) for name in names}
-    ran = [item for item in found.values() if item is not None]
-    if len(ran) < len(names):
-        return str(read_json(folder / f"{stems[names[0]]}.json")["reason"] or "it did not run for both arms")
-    if any(item.scale != "log" for item in ran):
-        return "its effects are on levels, not proportional"
-    return joint_effects({name: item for name, item in found.items() if item is not None}, names)
-
-
-def joint_effects(found: Mapping[str, Estimate], names: tuple[str, str]) -> Effects | str:
-    """Two effects with their covariance, which the contract keeps under `<treatment>:headline`; or why not."""
-    labels = [f"{name}:headline" for name in names]
-    covariance = found[names[0]].covariance
-    if covariance is None or not set(labels) <= set(covariance.columns):
-        return "it gives no joint covariance of the two effects"
-    matrix = covariance.loc[labels, labels].to_numpy(float)
-    return Effects(np.array([found[name].value for name in names]), matrix, found[names[0]].n_clusters - 1)
 
 
 def _facts(task: _Task) -> dict[str, Any]:
@@ -252,6 +257,7 @@ def _cases(task: _Task, effects: Effects, known: Mapping[str, Any]) -> list[dict
             turning = pesos.flips(effects, slope, task.priced[first][labels[0]].pesos, task.study.level)
             true = pesos.truth_of(known, slope, task.names) if known else None
             case = {"spread": spread, "costs": dict(zip(task.names, labels, strict=True)), **weighed}
+            case["randomization"] = reassigned.test(task.lottery, slope)
             cases.append(case | {"flips": turning, "truth": _against(true, weighed, task.names)})
     return cases
 
@@ -266,15 +272,45 @@ def _against(true: dict[str, Any] | None, weighed: Mapping[str, Any], names: tup
     return true | {"covers": covers}
 
 
-def _estimator(task: _Task, name: str, found: Effects | str) -> dict[str, Any]:
-    """The headline case by another estimator of the same study."""
-    row: dict[str, Any] = {"estimator": name, "title": registry("estimators").entries[name].spec.title}
+def _estimator(task: _Task, study: Study, name: str, found: Effects | str) -> dict[str, Any]:
+    """The headline case by an estimator of a study."""
+    row: dict[str, Any] = {"study": study.name, "study_title": study.title, "estimator": name}
+    row |= {"title": registry("estimators").entries[name].spec.title}
     if isinstance(found, str):
         return row | {"status": "not used", "reason": found}
-    labels = tuple(next(iter(task.priced[arm])) for arm in task.names)
-    slope = task.slope(labels, task.costs.spread[0])
-    weighed = pesos.weigh(found, slope, task.costs.amount * MILLION, task.study.level, task.deviation)
-    return row | {"status": "used", "reason": None, "arms": weighed["arms"], "contrast": weighed["contrast"]}
+    slope = task.slope(task.first_costs, task.costs.spread[0], found.scale)
+    buys = pesos.bought(found, slope, task.costs.amount * MILLION, task.study.level)
+    return row | {"status": "used", "reason": None, **buys}
+
+
+def _other_study(task: _Task, path: Path, studies: Path | None, level: float) -> Iterable[dict[str, Any]]:
+    other = load_study(path, level)
+    joint.require_same_arms(task.study, other, str(path))
+    if studies is None:
+        raise ConfigError("the folder of the studies' results is missing", where=str(path), cure="Give `--studies`")
+    for name in chosen("estimators", other):
+        found = joint.read(other, studies / other.name / "estimates", name, task.names)
+        yield _estimator(task, other, name, found)
+
+
+def _displacement(
+    path: Path | None, studies: Path | None, truths: Mapping[str, Any], level: float
+) -> dict[str, Any] | None:
+    """What the first arm does next door; None where no study of this run tells."""
+    if path is None:
+        return None
+    other = load_study(path, level)
+    known = truths.get(other.name, {}).get(other.treatment.name)
+    return displaced.read(other, (studies or Path()) / other.name / "estimates", known)
+
+
+def _sums(beside: Iterable[Path], studies: Path | None) -> dict[str, str | None]:
+    """Whether finer rows have the answer of the sums, by study beside."""
+    others = [load_study(path) for path in beside]
+    asked = [other.name for other in others if SUMS in chosen("checks", other)]
+    return {
+        f"{name}.{SUMS}": read_json((studies or Path()) / name / f"checks/{SUMS}.json")["sentence"] for name in asked
+    }
 
 
 def _lines(task: _Task, effects: Effects, known: Mapping[str, Any]) -> pd.DataFrame:

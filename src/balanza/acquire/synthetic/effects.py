@@ -153,16 +153,21 @@ def truth(
         name: _binary_truth(settings, name, start, ramp, windows[name], effects[name], intensity)
         for name, start, ramp in _timings(given, state)
     }
+    both = {"guard": doses["guard"], "prevention": doses["prevention"]}
     return {
         "guard": {"treatment": doses["guard"]},
         "guard_municipalities": {"treatment": doses["guard"]},
+        "coordination": {"treatment": doses["guard"]},
         "surges": {"treatment": _surge_truth(sizes, given, follows)},
         "prevention": {"treatment": doses["prevention"]},
         "prevention_adjusted": {"treatment": doses["prevention"]},
         "transfers": {"treatment": doses["transfers"]},
-        "versus": {"guard": doses["guard"], "prevention": doses["prevention"]},
+        "versus": both,
+        "versus_adjusted": both,
+        "versus_municipalities": both,
         "operations": {"treatment": binary["operations"]},
         "guard_regions": {"treatment": binary["guard_regions"]},
+        "displacement": {"treatment": _total_truth(settings, given.openings.start, effects, intensity)},
         "recording": {
             "scale": "log",
             "per": DOSES["guard"][0],
@@ -212,6 +217,36 @@ def _binary_truth(
         "interference": getattr(sizes, f"{name}_near") != 0,
         "note": "Mean over treated municipality-months of the window; the whole effect is there after "
         f"{ramp} months, in equal steps; trends are parallel on the log scale",
+    }
+
+
+def _total_truth(
+    settings: Settings, start: np.ndarray, effects: Mapping[str, np.ndarray], intensity: np.ndarray
+) -> dict[str, Any]:
+    """What openings do to those that are open and to those next door, together, for each person where they are."""
+    first, last = (month_position(month) for month in OPENINGS_WINDOW)
+    months, effect = np.arange(len(MONTHS)), effects["guard_regions"]
+    inside = (months >= first) & (months <= last)
+    treated = inside & (start[:, None] >= 0) & (months >= start[:, None])
+    change = intensity * -np.expm1(-effect)
+    people = population(settings.size).counts[:, YEAR - YEARS[0]]
+    own, near = float(change[treated].sum()), float(change[inside & ~treated].sum())
+    per = 12e5 / float(people[treated].sum())
+    return {
+        "scale": "log",
+        "per": 1.0,
+        "unit": "from the opening on",
+        "value": float(np.log1p((own + near) / float((intensity * np.exp(-effect))[treated].sum()))),
+        "rate": {
+            "value": per * (own + near),
+            "own": per * own,
+            "neighbours": per * near,
+            "unit": "homicides per 100,000 people with an opening, a year",
+        },
+        "parallel_trends": settings.selection != "dip",
+        "interference": False,
+        "note": "Own effect and what neighbours feel, added up over people of the window; the log is of the total "
+        "against what the treated would have had",
     }
 
 
