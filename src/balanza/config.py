@@ -29,6 +29,7 @@ USER_FILES = {
 """Keys that name a file of the user's own, and the reader of each."""
 PAGES = (
     "index",
+    "municipality",
     "graph",
     "methods",
     "quality",

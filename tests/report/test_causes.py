@@ -14,6 +14,7 @@ from tests.graph import toy
 
 from balanza.report import words
 from balanza.verbs import compare, describe, draw, estimate, grade, identify, prepare, report
+from balanza.verbs.summarise import MONEY
 
 RULES = Path(__file__).resolve().parents[2] / "config/grades.yaml"
 HOSTILE = "<script>alert(1)</script> & more"
@@ -81,10 +82,22 @@ def surroundings(results: Path, world: dict[str, str]) -> None:
     (results / "quality.json").write_text('{"sections": []}')
     summary = results / "summary"
     summary.mkdir()
-    square = gpd.GeoDataFrame({"cvegeo": ["01001"], "state": ["01"]}, geometry=[box(-102, 21, -101, 22)], crs=4326)
+    place = {"cvegeo": ["01001"], "state": ["01"], "municipality": ["Place"]}
+    square = gpd.GeoDataFrame(place, geometry=[box(-102, 21, -101, 22)], crs=4326)
     square.to_parquet(summary / "municipalities.parquet")
     square[["state", "geometry"]].to_parquet(summary / "states.parquet")
-    pd.DataFrame({"cvegeo": ["01001"], "year": [2009], "rate": [9.0]}).to_parquet(summary / "municipal.parquet")
+    counts = {"state": ["01"], "year": [2009], "population": [1e5], "homicides": [9], "rate": [9.0]}
+    pd.DataFrame({"cvegeo": ["01001"], **counts}).to_parquet(summary / "municipal.parquet")
+    known = {name: [1.0] for name in (*MONEY, "guard_per_100k")} | {"guard_months": [12]}
+    pd.DataFrame(counts | known).to_parquet(summary / "states_by_year.parquet")
+    columns = {
+        "peers": "cvegeo rank peer distance population rate first_year last_year",
+        "gaps": "cvegeo column first last",
+        "columns": "name en es municipal state",
+        "births": "child name parent born note citation",
+    }
+    for name, empty in columns.items():
+        pd.DataFrame(columns=empty.split()).to_parquet(summary / f"{name}.parquet")
     pd.DataFrame({"period": ["2009-01-01"], "rate": [9.0]}).to_parquet(summary / "national.parquet")
 
 

@@ -24,14 +24,14 @@ def test_a_run_makes_the_report_and_everything_it_links_to(project: Project) -> 
     results = project.folder / "results" / "synthetic"
     index = (results / "index.html").read_text()
     links = set(re.findall(r'href="([^"#]+)"', index))
-    pages = {"guard", "versus", "graph", "quality", "validation", "weighing", "outlook"}
+    pages = {"guard", "versus", "municipality", "graph", "quality", "validation", "weighing", "outlook"}
     assert {f"{page}.html" for page in pages} <= links
     assert [link for link in links if not (results / link).exists()] == []
 
 
 def test_every_page_is_stamped_synthetic_with_flavour_and_selection(project: Project) -> None:
     pages = sorted((project.folder / "results" / "synthetic").glob("*.html"))
-    assert len(pages) == 17
+    assert len(pages) == 18
     for page in pages:
         assert "SYNTHETIC" in page.read_text()
         assert "beneficial" in page.read_text()

@@ -1,7 +1,17 @@
 # Needs: data/raw/<world>/<file>.
 # Makes: results/<world>/tidy/<reader>.parquet, results/<world>/panel/*.parquet, results/<world>/quality.json,
 #        results/<world>/summary/*.parquet.
-SUMMARY = ["national", "municipal", "municipalities", "states"]
+SUMMARY = [
+    "national",
+    "municipal",
+    "states_by_year",
+    "peers",
+    "gaps",
+    "columns",
+    "births",
+    "municipalities",
+    "states",
+]
 PANELS = ["municipality_month", "state_month", "state_year", "municipalities"]
 
 
@@ -60,9 +70,10 @@ rule panel:
 
 
 rule summarise:
-    """Write the national series, last year's municipal rates and light outlines."""
+    """Write the national series, each place by year, peers, gaps and light outlines."""
     input:
         panels=expand(f"{RESULTS}/panel/{{panel}}.parquet", panel=PANELS),
+        rules=["data/variables.yaml", "data/municipality_births.csv"],
         code=code("balanza.verbs.summarise"),
     output:
         expand(f"{RESULTS}/summary/{{table}}.parquet", table=SUMMARY),

@@ -1,9 +1,10 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,methods,outlook,provenance,quality,weighing}.html and one page a study, with their
-#        tables in tables/<page>, and the same in es/; brief.pdf and brief.es.pdf; provenance.json, what the page of that
-#        name shows; tables/<study>.<table>.tex; costs.html, what each job took.
+# Makes: results/<world>/{index,municipality,graph,methods,outlook,provenance,quality,weighing}.html and one page a study,
+#        with their tables in tables/<page>, and the same in es/; brief.pdf and brief.es.pdf; provenance.json, what the
+#        page of that name shows; tables/<study>.<table>.tex; costs.html, what each job took.
 PAGES = [
     "index",
+    "municipality",
     *LISTED,
     "graph",
     "methods",

@@ -85,7 +85,7 @@ def summarise(
     panel: Annotated[Path, typer.Option(help="Folder of the world's panels.")],
     out: Out,
 ) -> None:
-    """Write the national series, last year's municipal rates and light outlines."""
+    """Write the national series, each place by year, peers, gaps and light outlines."""
     from balanza.verbs import summarise
 
     summarise.run(panel, out)

@@ -50,6 +50,12 @@ GROUP_WORDS = {
 """Blue to dark blue for doses, orange for treated: told apart by the colour-blind, and in grey by lightness."""
 
 
+def styled(chart: Any) -> dict[str, Any]:
+    """A chart as a specification, in the look of the report."""
+    shown = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6")
+    return dict(shown.to_dict())
+
+
 def svg(chart: Any) -> Markup:
     """A chart as SVG, in the look of the report; the same for any charts drawn before it.
 
@@ -62,7 +68,7 @@ def drawn(chart: Any) -> str:
     """A chart as SVG before its parts are described in the active language."""
     import vl_convert
 
-    spec = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6").to_dict()
+    spec = styled(chart)
     spoken = active()
     text = vl_convert.vegalite_to_svg(spec, format_locale=spoken.d3, time_format_locale=spoken.d3)
     digest = text_digest([json.dumps(spec, sort_keys=True, default=str)])[:12]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,18 @@ class OutlookResults:
 
 
 @dataclass(frozen=True)
+class Places:
+    """What the summary says of municipalities and states, as `balanza.verbs.summarise` wrote it."""
+
+    municipal: pd.DataFrame
+    states_by_year: pd.DataFrame
+    peers: pd.DataFrame
+    gaps: pd.DataFrame
+    columns: pd.DataFrame
+    births: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class WorldResults:
     """What a run found for a world.
 
@@ -87,7 +99,7 @@ class WorldResults:
     config: Mapping[str, Any]
     quality: Mapping[str, Any]
     national: pd.DataFrame
-    municipal: pd.DataFrame
+    places: Places
     outlines: gpd.GeoDataFrame
     states: gpd.GeoDataFrame
     studies: tuple[StudyResults, ...]
@@ -107,6 +119,9 @@ class WorldResults:
     def blind(self) -> bool:
         """Whether the treatment was reassigned at random, in the whole run or in the rows of any study."""
         return bool(self.config.get("blind")) or any(found.design.get("blind") for found in self.studies)
+
+
+PLACES = [each.name for each in fields(Places)]
 
 
 def load_world(
@@ -142,7 +157,7 @@ def load_world(
         config=config,
         quality=read_json(results / "quality.json"),
         national=pd.read_parquet(results / "summary" / "national.parquet"),
-        municipal=pd.read_parquet(results / "summary" / "municipal.parquet"),
+        places=Places(**{name: pd.read_parquet(results / "summary" / f"{name}.parquet") for name in PLACES}),
         outlines=gpd.read_parquet(results / "summary" / "municipalities.parquet"),
         states=gpd.read_parquet(results / "summary" / "states.parquet"),
         studies=tuple(_load_study(results / "studies" / study.name, study) for study in ran),

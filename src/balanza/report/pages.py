@@ -27,6 +27,7 @@ from balanza.report import (
     curve,
     language,
     method_page,
+    municipalities,
     outlook,
     provenance,
     scripts,
@@ -76,6 +77,7 @@ def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
     """The pages that are not of a study, and what fills each."""
     made: dict[str, Callable[[], dict[str, Any]]] = {
         "index": lambda: _home(world),
+        "municipality": lambda: _municipality(world),
         "graph": lambda: {"graphs": causes.of_world(world)},
         "methods": method_page.content,
         "quality": lambda: {"quality": world.quality},
@@ -182,17 +184,28 @@ def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Envir
 
 
 def _home(world: WorldResults) -> dict[str, Any]:
-    rates = world.municipal.set_index("cvegeo")["rate"]
-    year = int(world.municipal["year"].max())
-    title = _("homicides per 100,000 people, {year}").format(year=year)
+    municipal = world.places.municipal
+    year = int(municipal["year"].max())
     return {
+        "scripts": [municipalities.vega(), "places", "map"],
         "year": year,
-        "map": areas.choropleth(world.outlines.set_index("cvegeo"), rates, title, world.states),
+        "map": municipalities.picture(world),
+        "map_data": municipalities.of_map(world),
+        "legend": municipalities.legend(),
         "national": charts.national(world.national),
         "cards": [_card(found) for found in world.studies],
         "weighed": weighing.summary(world.weighing) if world.weighing else [],
-        "n_municipalities": len(world.municipal),
-        "unread": int(rates.isna().sum()),
+        "n_municipalities": len(world.outlines),
+        "unread": int(municipal.loc[municipal["year"] == year, "rate"].isna().sum()),
+    }
+
+
+def _municipality(world: WorldResults) -> dict[str, Any]:
+    return {
+        "scripts": [municipalities.vega(), "places", "municipality"],
+        "municipality_data": municipalities.of_municipalities(world),
+        "peers": municipalities.peers_words(world.places),
+        "state_only": municipalities.state_only(world.places),
     }
 
 
