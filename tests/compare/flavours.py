@@ -66,7 +66,7 @@ def weighed(
 
 
 def displaced(flavours: Iterable[Flavour], numbers: Iterable[int]) -> Iterator[dict[str, Any]]:
-    """Own effect of openings, that on the nearest untreated, and the total, with errors; a row for each world."""
+    """Own effect of openings, that on the nearest untreated, and the total (true, too), a row for each world."""
     study = draws.drawn_study(load_study(ROOT / "config/studies/displacement.yaml"))
     bare = replace(study, event_bins=84)
     for number in numbers:
@@ -77,6 +77,7 @@ def displaced(flavours: Iterable[Flavour], numbers: Iterable[int]) -> Iterator[d
             rows = found.rows[found.rows["kind"] == "group"].set_index("group")
             parts = {"own": rows.loc["own"], "near": rows.loc["neighbours"], "total": rows.loc["total"]}
             values = {name: row["value"] for name, row in parts.items()}
+            values["truth"] = drawn.truth["treatment"]["rate"]["value"]
             errors = {f"{name}_error": row["standard_error"] for name, row in parts.items()}
             yield {"flavour": flavour, "draw": number, **values, **errors}
 

@@ -107,13 +107,13 @@ def test_without_paths_of_clusters_the_reason_is_said() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("effects", [(0.0, 0.0), (-0.1, -0.375)])
 def test_where_both_arms_buy_the_same_p_is_below_five_per_cent_in_five_per_cent(effects: tuple[float, float]) -> None:
-    """Binomial(200, .05): more than 19 in 1 of 220 tries, fewer than 3 in 1 of 250; the second pair at SLOPE."""
-    study = replace(worlds.study(ROOT), draws=199)
+    """Binomial(100, .05): more than 11 in 1 of 87 tries, none in 1 of 169; the second pair buys the same at SLOPE."""
+    study = replace(worlds.study(ROOT), draws=99)
     found = []
-    for seed in range(200):
+    for seed in range(100):
         panel = worlds.panel(seed, dict(zip(NAMES, effects, strict=True)))
         given = reassigned.lottery(study, panel, NAMES, np.random.default_rng(seed))
         assert not isinstance(given, str)
         found.append(reassigned.test(given, SLOPE)["p_one_sided"])
-    for tail in (np.array(found), 1 - np.array(found)):
-        assert 3 <= (tail <= 0.05).sum() <= 19
+    for tail in (np.array(found), 1.01 - np.array(found)):  # the other tail counts the observed order, too
+        assert 1 <= (tail <= 0.05).sum() <= 11

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.compare import worlds
+from tests.compare.test_displaced import COVARIANCE
+from tests.compare.test_displaced import written as displaced_parts
 from tests.report.test_causes import Page, surroundings
 
 from balanza.compare.themes import Themes, place
@@ -100,6 +102,7 @@ def world(folder: Path, effects: dict[str, float] = STRONG, *, opened: bool = Tr
 def _beside(results: Path, folder: Path) -> Path:
     """The same arms at the same deprivation, by least squares."""
     text = STUDY.read_text().replace("name: versus", "name: versus_other").replace("graph: security.dot\n", "")
+    text = text.replace("headline: poisson", "headline: twfe")
     other, own = folder / "versus_other.yaml", results / "studies/versus_other"
     other.write_text(text + "covariates: [marginalization]\nestimators: [twfe]\nchecks: []\n")
     prepare.run(other, results / "panel", own / "rows.parquet", own / "design.json")
@@ -150,9 +153,36 @@ def test_both_arms_are_handed_round_together_and_the_page_says_that_no_one_did(r
     assert "No study of this run tells what guard does next door" in page.words
 
 
+def test_what_happens_next_door_stands_on_the_page(tmp_path: Path, results: Path) -> None:
+    copied = tmp_path / "results"
+    shutil.copytree(results, copied)
+    found = read(copied, "pesos.json")
+    found["displacement"] = displaced_parts(tmp_path / "estimates", COVARIANCE)
+    (copied / "versus/pesos.json").write_text(json.dumps(found))
+    report.run(copied, [STUDY], graphs=["security"], weighing=True)
+    page = Page(copied / "weighing.html")
+    assert "Own, neighbours, total" in page.words and "person exposed there" in page.words
+    assert "Neighbours move the other way" in page.words
+    truth = page.words.split("Own, neighbours, total")[1].split("for each truth")[1]
+    assert truth.split()[0] == "own" and "treated person −4" in truth
+
+
+def test_a_headline_on_the_rate_is_not_weighed(tmp_path: Path, results: Path) -> None:
+    other = tmp_path / "versus.yaml"
+    other.write_text(
+        STUDY.read_text().replace("headline: poisson", "headline: twfe").replace("graph: security.dot\n", "")
+    )
+    own, given = results / "studies/versus", (CONFIG["costs"], CONFIG["priors"], CONFIG["outcomes"])
+    folders = (own / "rows.parquet", own / "estimates", own / "checks", results / "panel", tmp_path / "out")
+    weigh.run(other, *folders, *given, draws=19)
+    found = json.loads((tmp_path / "out/pesos.json").read_text())
+    assert found["status"] == "declined" and "twfe, the headline, has effects on the rate" in found["reason"]
+
+
 def test_a_study_of_other_doses_does_not_stand_beside(tmp_path: Path, results: Path) -> None:
     other = tmp_path / "versus_other.yaml"
-    other.write_text(STUDY.read_text().replace("name: versus", "name: versus_other").replace("per: 100\n", "per: 10\n"))
+    text = STUDY.read_text().replace("name: versus", "name: versus_other").replace("per: 100\n", "per: 10\n")
+    other.write_text(text.replace("graph: security.dot\n", ""))
     own, given = results / "studies/versus", (CONFIG["costs"], CONFIG["priors"], CONFIG["outcomes"])
     folders = (own / "rows.parquet", own / "estimates", own / "checks", results / "panel", tmp_path)
     with pytest.raises(ConfigError, match="versus_other has not the treatments and the outcome of versus"):

@@ -131,7 +131,7 @@ def run(
     truths = read_json(truth) if truth else {}
     known = truths.get(study.name, {})
     found = {name: joint.read(study, estimates, name, task.names) for name in chosen("estimators", study)}
-    lead = found.get(study.headline or "")
+    lead = _lead(study, found)
     read = {name: read_json(checks / f"{name}.json") for name in chosen("checks", study)}
     result: dict[str, Any] = _facts(task) | {
         "world": world,
@@ -153,8 +153,8 @@ def run(
         "outcomes": outcomes.table(study, table, own),
         "unmeasured": [item.model_dump() for item in own.unmeasured],
     }
-    if isinstance(lead, str) or lead is None:
-        result |= {"status": "declined", "reason": lead or say("the study names no headline"), "cases": [], "arms": []}
+    if isinstance(lead, str):
+        result |= {"status": "declined", "reason": lead, "cases": [], "arms": []}
         lines = pd.DataFrame(columns=list(LINE_COLUMNS))
     else:
         cases = _cases(task, lead, known)
@@ -201,6 +201,14 @@ def places_of(panel: Panel, names: tuple[str, ...]) -> Places:
     doses = [np.nanmean(panel.matrix(f"d_{name}")[:, panel.start[name] :], axis=1) for name in names]
     yearly = float(panel.periods_per_year or 1.0) * np.nanmean(events[:, start:], axis=1)
     return Places(yearly, np.nanmean(people[:, start:], axis=1), np.stack(doses))
+
+
+def _lead(study: Study, found: Mapping[str, Effects | str]) -> Effects | str:
+    """The headline's effects, or why they cannot be weighed."""
+    lead = found.get(study.headline or "", say("the study names no headline"))
+    if isinstance(lead, Effects) and lead.scale != "log":
+        return f"{study.headline}, the headline, has effects on the rate, and the priors are of proportional ones"
+    return lead
 
 
 def _facts(task: _Task) -> dict[str, Any]:
