@@ -157,6 +157,8 @@ rule typeset:
     log:
         messages=f"{RESULTS}/logs/typeset.log",
         cost=f"{RESULTS}/benchmarks/typeset.tsv",
+    resources:
+        **asked("typeset"),
     params:
         studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in STUDIES],
     message:
@@ -184,6 +186,8 @@ rule costs:
         tables=[directory(f"{RESULTS}/{folder}") for folder in page_tables("costs")],
     log:
         f"{RESULTS}/logs/costs.log",
+    resources:
+        **asked("costs"),
     params:
         studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in LISTED],
     message:
