@@ -167,6 +167,8 @@ rule typeset:
     log:
         messages=f"{RESULTS}/logs/typeset.log",
         cost=f"{RESULTS}/benchmarks/typeset.tsv",
+    resources:
+        **asked("typeset"),
     params:
         studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in STUDIES],
     message:
@@ -194,6 +196,8 @@ rule costs:
         tables=[directory(f"{RESULTS}/{folder}") for folder in page_tables("costs")],
     log:
         f"{RESULTS}/logs/costs.log",
+    resources:
+        **asked("costs"),
     params:
         studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in LISTED],
     message:

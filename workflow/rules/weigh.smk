@@ -8,14 +8,14 @@ from balanza.compare.themes import Themes
 from balanza.strict import load as load_strict
 
 try:
-    PRICES = load_strict(Costs, "config/costs.yaml")
+    ARM_COSTS = load_strict(Costs, "config/costs.yaml")
     THEMES = load_strict(Themes, "config/themes.yaml").themes
 except BalanzaError as error:
     raise WorkflowError(str(error))
-WEIGHED = PRICES.study
+WEIGHED = ARM_COSTS.study
 # Studies of the same arms whose estimates stand beside, where they run.
-BESIDE = [STUDIES[name] for name in PRICES.beside if name in STUDIES]
-NEXT_DOOR = [STUDIES[name] for name in (PRICES.displacement,) if name in STUDIES]
+BESIDE = [STUDIES[name] for name in ARM_COSTS.beside if name in STUDIES]
+NEXT_DOOR = [STUDIES[name] for name in (ARM_COSTS.displacement,) if name in STUDIES]
 OF_WEIGHED = SimpleNamespace(study=WEIGHED)
 WEIGHS = WEIGHED in STUDIES
 # Checks that a theme names, of studies that run.

@@ -207,7 +207,10 @@ def _lead(study: Study, found: Mapping[str, Effects | str]) -> Effects | str:
     """The headline's effects, or why they cannot be weighed."""
     lead = found.get(study.headline or "", say("the study names no headline"))
     if isinstance(lead, Effects) and lead.scale != "log":
-        return f"{study.headline}, the headline, has effects on the rate, and the priors are of proportional ones"
+        return say(
+            "{headline}, the headline, has effects on the rate, and the priors are of proportional ones",
+            headline=study.headline,
+        )
     return lead
 
 
