@@ -1,11 +1,15 @@
 """The chart of outcomes over time: its axis and the rule of the start, read back from the drawn SVG."""
 
 import re
+from typing import Any
 
+import geopandas as gpd
 import pandas as pd
 import pytest
+from shapely.geometry import box
 
-from balanza.report import charts
+from balanza.report import areas, charts
+from balanza.report.language import SPANISH, speaking
 
 MONTHS = [f"{year}-{month:02d}" for year in (2018, 2019) for month in range(1, 13)]
 
@@ -36,6 +40,38 @@ def test_periods_are_labelled_as_they_are_and_the_start_stands_in_its_place(
     texts, rule = drawn(periods, start)
     assert texts == ticks
     assert rule == pytest.approx(share, abs=1e-3)
+
+
+def square_map(title: str) -> str:
+    shapes = [box(-102, 21, -101, 22), box(-101, 21, -100, 22)]
+    states = gpd.GeoDataFrame({"state": ["a", "b"]}, geometry=shapes, crs=4326)
+    return str(areas.group_map(states.set_index("state"), pd.Series({"a": "low", "b": "high"}), title, states))
+
+
+def test_a_map_is_drawn_once_and_has_the_words_of_each_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(areas, "drawn", lambda chart: drawn.append(chart) or charts.drawn(chart))
+    areas._shapes.cache_clear()
+    english = square_map("dose & <b>")
+    with speaking(SPANISH):
+        spanish = square_map("dosis")
+    assert len(drawn) == 1
+    assert ">low dose (third of units)</text>" in english
+    assert ">dose &amp; &lt;b&gt;</text>" in english
+    assert ">dosis baja (tercio de las unidades)</text>" in spanish
+    assert ">dosis</text>" in spanish
+    assert "[[" not in english + spanish
+    placed = r' (?:d|transform|x|y|fill)="[^"]*"'
+    assert re.findall(placed, english) == re.findall(placed, spanish)
+
+
+def test_a_screen_reader_hears_axes_in_the_language_of_the_page() -> None:
+    frame = pd.DataFrame({"period": ["2013", "2014"], "group": "treated", "value": [1.0, 2.0]})
+    with speaking(SPANISH):
+        text = str(charts.series(frame, "tasa", 2014))
+    assert 'aria-label="eje vertical: tasa"' in text
+    assert 'aria-label="eje horizontal"' in text
+    assert not re.search(r"axis titled|legend for|aria-roledescription", text)
 
 
 def test_without_a_start_there_is_no_rule() -> None:

@@ -1,8 +1,7 @@
 # Needs: results/<world>/ only; it computes no number.
-# Makes: results/<world>/{index,graph,methods,outlook,provenance,quality,weighing}.html and one page a study, and the same in
-#        es/, with their tables in tables/<page>; brief.pdf and brief.es.pdf; provenance.json, what the page of that name shows; costs.html, what each job took.
-
-
+# Makes: results/<world>/{index,graph,methods,outlook,provenance,quality,weighing}.html and one page a study, with their tables in
+#        tables/<page>, and the same in es/; brief.pdf and brief.es.pdf; provenance.json, what the page of that name shows;
+#        tables/<study>.<table>.tex; costs.html, what each job took.
 PAGES = [
     "index",
     *LISTED,
@@ -57,6 +56,8 @@ rule trace:
     log:
         messages=f"{RESULTS}/logs/trace.log",
         cost=f"{RESULTS}/benchmarks/trace.tsv",
+    resources:
+        **asked("trace"),
     params:
         studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in STUDIES],
     message:
@@ -124,7 +125,9 @@ rule report:
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",
-    threads: 4
+    threads: COSTS["report"].threads
+    resources:
+        **asked("report"),
     params:
         studies=[
             f"--{'study' if name in STUDIES else 'waiting'}={STUDY_FOLDER}/{name}.yaml"
@@ -186,7 +189,8 @@ rule costs:
         ],
         words=sorted(map(str, Path("src/balanza/report/locale").glob("*.po"))),
     output:
-        [f"{RESULTS}/{page}" for page in page_files("costs")],
+        pages=[f"{RESULTS}/{page}" for page in page_files("costs")],
+        tables=[directory(f"{RESULTS}/{folder}") for folder in page_tables("costs")],
     log:
         f"{RESULTS}/logs/costs.log",
     params:

@@ -10,13 +10,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from balanza.provenance import text_digest
-from balanza.report.language import N_, active, said
+from balanza.report.language import ENGLISH, N_, active, said
 from balanza.report.language import gettext as _
 from balanza.report.words import number
 
 if TYPE_CHECKING:
     import altair as alt
-    import geopandas as gpd
 
 WIDTH, LABEL = 860, 420
 NAMED = re.compile(
@@ -24,6 +23,11 @@ NAMED = re.compile(
     r'((?! role="graphics-symbol" aria-roledescription="(?:line|area) mark")[^>]*)/>'  # a line's is of its first point
 )
 GROUPED = re.compile(r'role="graphics-symbol"(?= aria-roledescription="[a-z -]+ container")')
+DESCRIBED = re.compile(
+    r'aria-label="(?:(?P<axis>[XY]-axis)|\w+ (?P<legend>legend)|(?P<text>Title) text)'
+    r"(?: (?:titled )?'(?P<title>[^\"]*?)')?(?: for [^\"]*)?\""
+)
+ROLE = re.compile(r' aria-roledescription="[^"]*"')
 COUNTED = r"(?<=[\"#])(?:clip|gradient_)\d+(?=[\")])"
 MONTH = r"\d{4}-\d{2}"
 BLUE, ORANGE, GREY = "#20639b", "#c4561f", "#767676"
@@ -51,79 +55,39 @@ def svg(chart: Any) -> Markup:
 
     What a mark says of its values is its title, so that they show under the pointer without any script.
     """
+    return Markup(described(drawn(chart)))  # noqa: S704 - the renderer escapes every text
+
+
+def drawn(chart: Any) -> str:
+    """A chart as SVG before its parts are described in the active language."""
     import vl_convert
 
     spec = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6").to_dict()
     spoken = active()
-    drawn = vl_convert.vegalite_to_svg(spec, format_locale=spoken.d3, time_format_locale=spoken.d3)
+    text = vl_convert.vegalite_to_svg(spec, format_locale=spoken.d3, time_format_locale=spoken.d3)
     digest = text_digest([json.dumps(spec, sort_keys=True, default=str)])[:12]
-    counted = list(dict.fromkeys(re.findall(COUNTED, drawn)))  # the renderer counts these on from chart to chart
+    counted = list(dict.fromkeys(re.findall(COUNTED, text)))  # the renderer counts these on from chart to chart
     names = {name: f"n{digest}-{number}" for number, name in enumerate(counted)}
-    drawn = re.sub(COUNTED, lambda found: names[found[0]], drawn)
-    drawn = GROUPED.sub('role="graphics-object"', drawn)  # a symbol would need a name
-    return Markup(NAMED.sub(r"<\1\2\4><title>\3</title></\1>", drawn))  # noqa: S704 - the renderer escapes every text
+    text = re.sub(COUNTED, lambda found: names[found[0]], text)
+    text = GROUPED.sub('role="graphics-object"', text)  # a symbol would need a name
+    return NAMED.sub(r"<\1\2\4><title>\3</title></\1>", text)
 
 
-def _features(outlines: gpd.GeoDataFrame, columns: list[str]) -> Any:
-    import altair as alt
+def described(drawn: str) -> str:
+    """Axes, legends and titles as a screen reader says them: the renderer's own words are English."""
+    if active() is ENGLISH:
+        return drawn
+    words = {"X-axis": _("horizontal axis"), "Y-axis": _("vertical axis"), "legend": _("legend"), "Title": _("title")}
 
-    rounded = outlines[[*columns, "geometry"]].copy()
-    rounded["geometry"] = rounded.geometry.set_precision(0.001)
-    content = json.loads(rounded.to_json(drop_id=True))
-    return alt.InlineData(values=content["features"])
+    def said_of(found: re.Match[str]) -> str:
+        word, title = words[found["axis"] or found["legend"] or found["text"]], found["title"]
+        return f'aria-label="{word}: {title}"' if title else f'aria-label="{word}"'
 
-
-def choropleth(outlines: gpd.GeoDataFrame, values: pd.Series, title: str, borders: gpd.GeoDataFrame) -> Markup:
-    """A map of a quantity over areas, areas without a value in light grey.
-
-    Parameters
-    ----------
-    outlines : GeoDataFrame
-        Areas, indexed like `values`.
-    values : Series
-        One number an area, on a square-root colour scale, since municipal rates are skewed.
-    title : str
-        Title of the legend.
-    borders : GeoDataFrame
-        State borders, drawn over.
-    """
-    import altair as alt
-
-    legend = alt.Legend(orient="bottom-left", gradientLength=160, titleLimit=260)
-    scale = alt.Scale(scheme="cividis", type="sqrt", reverse=True)
-    colour = alt.Color("properties.value:Q", title=title, scale=scale, legend=legend)
-    return _map(outlines.assign(value=outlines.index.map(values)), colour, borders)
-
-
-def group_map(outlines: gpd.GeoDataFrame, groups: pd.Series, title: str, borders: gpd.GeoDataFrame) -> Markup:
-    """A map of treatment groups, in the colours of their lines; areas without a group in light grey.
-
-    Parameters
-    ----------
-    outlines, title, borders : as in `choropleth`
-    groups : Series
-        One of the keys of GROUPS an area.
-    """
-    import altair as alt
-
-    words, colours = _group_scale(groups)
-    legend = alt.Legend(orient="bottom-left", titleLimit=260)
-    scale = alt.Scale(domain=words, range=colours)
-    colour = alt.Color("properties.value:N", title=title, scale=scale, legend=legend)
-    return _map(outlines.assign(value=outlines.index.map(groups.map(_group_words()))), colour, borders)
+    return ROLE.sub("", DESCRIBED.sub(said_of, drawn))
 
 
 def _group_words() -> dict[str, str]:
     return {key: said(word) for key, word in GROUP_WORDS.items()}
-
-
-def _map(data: gpd.GeoDataFrame, colour: alt.Color, borders: gpd.GeoDataFrame) -> Markup:
-    import altair as alt
-
-    missing = alt.condition("isValid(datum.properties.value)", colour, alt.value("#dddddd"))
-    areas = alt.Chart(_features(data, ["value"])).mark_geoshape(strokeWidth=0).encode(color=missing)
-    lines = alt.Chart(_features(borders, [])).mark_geoshape(fill=None, stroke="white", strokeWidth=0.7)
-    return svg((areas + lines).project("mercator").properties(width=WIDTH, height=540))
 
 
 def _group_scale(groups: pd.Series) -> tuple[list[str], list[str]]:

@@ -11,9 +11,8 @@ import yaml
 
 from balanza.config import load_study_file
 from balanza.errors import ConfigError
-from balanza.provenance import write_text
 from balanza.report.language import LANGUAGES, N_, speaking
-from balanza.report.pages import environment
+from balanza.report.pages import environment, publish
 from balanza.report.validation import Frame
 
 ALL = N_("all jobs")
@@ -82,4 +81,4 @@ def write(results: Path, study_files: Sequence[Path]) -> None:
     for spoken in LANGUAGES:
         with speaking(spoken):
             page = environment(Frame(config), menu, "costs").get_template("costs.html.j2")
-            write_text(results / spoken.folder / "costs.html", page.render(rows=rows, groups=summed(rows)))
+            publish(page, results / spoken.folder / "costs.html", rows=rows, groups=summed(rows))

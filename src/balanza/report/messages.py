@@ -13,7 +13,11 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
+from balanza.contract import EstimatorSpec
 from balanza.graph.load import load
+from balanza.panel.breaks import BREAKS
+from balanza.panel.quality import SECTIONS
+from balanza.registry import SPEC_TYPE, registry
 
 PACKAGE = Path(__file__).parents[1]
 KEYWORDS: dict[str, Any] = {
@@ -23,6 +27,8 @@ KEYWORDS: dict[str, Any] = {
     "ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
+    "say": None,
+    "say_n": (1, 2),
 }
 METHODS = (
     ("report/templates/*.html.j2", "jinja2.ext:babel_extract"),
@@ -32,7 +38,7 @@ METHODS = (
 CALLED = {"treatments", "window", "covariates"}
 CONFIGURATION = {
     "costs.yaml": {"title", "counts", "source", "leaves_out", "certainty"},
-    "grades.yaml": {"title", "question"},
+    "grades.yaml": {"grade", "title", "question"},
     "outcomes.yaml": {"title", "about", "caution", "reason", "closes"},
     "outlook.yaml": {"name", "what"},
     "priors.yaml": {"about", "reason"},
@@ -69,6 +75,8 @@ def extracted(config: Path, shipped: Collection[str] | None = None) -> Catalog:
     found = Catalog()
     for message, context in _messages():
         found.add(message, context=context)
+    for text in _of_quality():
+        found.add(text)
     for pattern, keys in CONFIGURATION.items():
         for path in _files(config, pattern, shipped):
             for text in _texts_under(keys, yaml.safe_load(path.read_text("utf-8"))):
@@ -84,6 +92,18 @@ def _messages() -> Iterator[tuple[Any, str | None]]:
         for path in sorted(PACKAGE.glob(pattern)):
             for _, message, _, context in extract_from_file(method, path, KEYWORDS, options=OPTIONS):
                 yield message, context
+    for text in _of_specs():
+        yield text, None
+
+
+def _of_specs() -> Iterator[str]:
+    """What pages show of the estimators and checks of this package."""
+    for what in SPEC_TYPE:
+        for entry in registry(what).entries.values():
+            spec = entry.spec
+            if entry.module.startswith("balanza."):
+                shown = (spec.estimand, *spec.assumptions) if isinstance(spec, EstimatorSpec) else (spec.question,)
+                yield from (spec.title, *shown)
 
 
 def _files(config: Path, pattern: str, shipped: Collection[str] | None) -> list[Path]:
@@ -103,6 +123,14 @@ def _texts_under(keys: Collection[str], node: Any, key: str = "") -> Iterator[st
             yield from _texts_under(keys, value, key)
     elif isinstance(node, str) and key in keys:
         yield node.strip()
+
+
+def _of_quality() -> Iterator[str]:
+    """What the panel's report of its quality says in words that do not change from run to run."""
+    for title, sentence, columns in SECTIONS.values():
+        yield from (title, sentence, *(column.replace("_", " ") for column in columns))
+    for _, _, what, treatment in BREAKS:
+        yield from (what, treatment)
 
 
 def _of_graph(path: Path) -> Iterator[str]:

@@ -18,6 +18,7 @@ from balanza.contract import Treatment
 from balanza.provenance import write_text
 from balanza.publish.brief import typeset
 from balanza.report import (
+    areas,
     brief,
     causes,
     charts,
@@ -96,7 +97,7 @@ def _studies(world: WorldResults) -> dict[str, str]:
 
 def _write_page(world: WorldResults, out: Path, name: str) -> None:
     for spoken in LANGUAGES:
-        with speaking(spoken):
+        with speaking(spoken, world.sentences):
             if name == "brief":
                 typeset(*brief.of_world(world), out / spoken.brief)
                 continue
@@ -186,7 +187,7 @@ def _home(world: WorldResults) -> dict[str, Any]:
     title = _("homicides per 100,000 people, {year}").format(year=year)
     return {
         "year": year,
-        "map": charts.choropleth(world.outlines.set_index("cvegeo"), rates, title, world.states),
+        "map": areas.choropleth(world.outlines.set_index("cvegeo"), rates, title, world.states),
         "national": charts.national(world.national),
         "cards": [_card(found) for found in world.studies],
         "weighed": weighing.summary(world.weighing) if world.weighing else [],
@@ -283,13 +284,13 @@ def _treatment_map(world: WorldResults, found: StudyResults, treatment: Treatmen
     """The treatment over states or municipalities; None where the units are neither."""
     units = found.map[found.map["treatment"] == treatment.name].set_index("unit")
     unit = "state" if found.study.unit == "state" else "cvegeo"
-    areas = (world.states if unit == "state" else world.outlines).set_index(unit)
-    if found.study.rows == "panel" or not units.index.isin(areas.index).any():
+    places = (world.states if unit == "state" else world.outlines).set_index(unit)
+    if found.study.rows == "panel" or not units.index.isin(places.index).any():
         return None
     title = words.measured_by(treatment)
     if treatment.kind == "dose":
-        return charts.choropleth(areas, units["dose"], title, world.states)
-    return charts.group_map(areas, units["group"], title, world.states)
+        return areas.choropleth(places, units["dose"], title, world.states)
+    return areas.group_map(places, units["group"], title, world.states)
 
 
 def _events(found: StudyResults, row: Mapping[str, Any]) -> pd.DataFrame:

@@ -227,6 +227,7 @@ VALUES = (
     *(N_("published"), N_("modelled"), N_("low"), N_("high"), N_("guard"), N_("prevention"), N_("money")),
     *(N_("months"), N_("years"), N_("periods")),
     *(N_("state"), N_("municipality"), N_("region"), N_("unit"), N_("violence"), N_("poverty"), N_("people")),
+    *(N_("homicides"), N_("deprivation"), N_("population"), N_("reported")),
 )
 """What results and configurations say in one word, for the catalogue."""
 
