@@ -24,7 +24,7 @@ PAGE = """{% extends "base.html.j2" %}{% set scripts = named %}
 class World:
     config: dict = field(default_factory=lambda: {"seed": 1, "level": 0.95})
     synthetic = blind = False
-    weighing = outlook = None
+    weighing = outlook = provenance = None
 
 
 def page(named: list, content: object = None) -> str:
