@@ -220,7 +220,7 @@ def left_out_in_words(path: Path) -> str:
 
 def step_in_words(path: Path) -> str:
     """How far apart event times lie."""
-    return say_n("period", "{n} periods", path.step)
+    return say("period") if path.step == 1 else say("{n} periods", n=path.step)
 
 
 def unit_in_words(treatment: Treatment) -> str:

@@ -16,7 +16,7 @@ from balanza.checks import _refit, _twoway
 from balanza.checks._refit import Line, Lines, Refitter
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
-from balanza.say import joined, say, say_n
+from balanza.say import joined, say
 
 MONTHS = (1, 3, 6)
 
@@ -84,9 +84,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     leads: Lines = []
     times: dict[str, str] = {}
     for step in steps:
-        what = (
-            say_n("month", "{n} months", step) if panel.periods_per_year == 12 else say_n("period", "{n} periods", step)
-        )
+        what = _time(step, months=panel.periods_per_year == 12)
         case = say("without the {what} before", what=what)
         times[case] = what
         out += fitter.tried(case, study, altered.keep, panel, _outside(panel, first, step))
@@ -210,6 +208,12 @@ def _sentence(
         )
         ends.append(say(" {finding} changes {names} the treatment.", finding=_refit.finding(fitter), names=names))
     return joined([text, joined(ends, "")])
+
+
+def _time(step: int, *, months: bool) -> str:
+    if step == 1:
+        return say("month") if months else say("period")
+    return say("{n} months", n=step) if months else say("{n} periods", n=step)
 
 
 def _listed(times: list[str]) -> str:
