@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: reproduce resume test slow coverage benchmarks messages annex archive lint lock clean
+.PHONY: reproduce resume test slow cluster coverage benchmarks messages annex archive lint audit lock clean
 
 reproduce: .venv/installed
 	$(BIN)/snakemake
@@ -19,6 +19,10 @@ test: .venv/installed
 
 slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
+
+# On a Slurm of this one machine, where its packages are installed (docs/cluster.md).
+cluster: .venv/installed
+	timeout 900 $(BIN)/python -m pytest -m slow -rs tests/cluster
 
 # Writes docs/coverage.csv and docs/coverage.md: half an hour on one core.
 coverage: .venv/installed
@@ -51,6 +55,10 @@ lint: .venv/installed
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 
+# Are there known vulnerabilities in what is pinned? Says so where the database cannot be reached.
+audit:
+	.ci/audit
+
 # The stamp is written last, so that an interrupted install starts again.
 .venv/installed: requirements.lock pyproject.toml
 	rm -f $@
@@ -65,4 +73,4 @@ lock:
 		--extra dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf .venv .venv-peers results data/raw .snakemake
+	rm -rf .venv .venv-peers .venv-audit results data/raw .snakemake

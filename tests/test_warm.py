@@ -98,6 +98,7 @@ def estimate(study: Path, out: str, estimator: str = "twfe") -> tuple[str, ...]:
 def cost(path: Path) -> dict[str, float]:
     with path.open() as file:
         (row,) = csv.DictReader(file, delimiter="\t")
+    assert row.pop("verb") == "estimate"
     return {name: float(value) for name, value in row.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from balanza.commands import data, graph, make, study, world  # noqa: F401 - each adds its verbs
+from balanza.commands import data, graph, make, run, study, world  # noqa: F401 - each adds its verbs
 from balanza.commands.options import app
 from balanza.errors import BalanzaError
 

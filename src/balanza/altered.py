@@ -15,6 +15,7 @@ import numpy as np
 from balanza import periods
 from balanza.contract import Outcome, Panel, Study, Treatment
 from balanza.errors import Unsupported
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ def keep(panel: Panel, rows: np.ndarray) -> Panel:
         If no row is left.
     """
     if not rows.any():
-        raise Unsupported("no row is left", where="panel", cure="Leave more rows in")
+        raise Unsupported(say("no row is left"), where="panel", cure=say("Leave more rows in"))
     frame = panel.frame[rows].reset_index(drop=True)
     axes = {name: np.unique(frame[name].to_numpy()) for name in ("unit", "period", "cluster")}
     for name, codes in axes.items():
@@ -108,7 +109,9 @@ def with_outcome(study: Study, panel: Panel, outcome: Outcome) -> tuple[Study, P
     if "exposure" in values:
         known &= values["exposure"] > 0
     if not known.any():
-        raise Unsupported(f"{outcome.column} is known in no row", where="panel", cure="Name a measure that is")
+        raise Unsupported(
+            say("{column} is known in no row", column=outcome.column), where="panel", cure=say("Name a measure that is")
+        )
     frame = panel.frame.assign(**values)
     if not outcome.exposure and "exposure" in frame:
         frame = frame.drop(columns="exposure")
@@ -219,7 +222,11 @@ def with_treatment(study: Study, panel: Panel, label: str) -> tuple[Study, Panel
     if other.kind == "binary":
         return changed, with_cohorts(panel, other.name, _cohorts(panel, other, label))
     if "first_treated" in given and given["first_treated"] is not None:
-        raise Unsupported(f"{label} names first treated periods of a {other.kind}", where="variants", cure="Drop it")
+        raise Unsupported(
+            say("{label} names first treated periods of a {kind}", label=label, kind=other.kind),
+            where="variants",
+            cure=say("Drop it"),
+        )
     return changed, _with_dose(panel, other, label)
 
 
@@ -230,31 +237,43 @@ def _cohorts(panel: Panel, treatment: Treatment, label: str) -> np.ndarray:
         code = np.nan_to_num(panel.by_unit(given), nan=NEVER).astype(np.int64)
         return np.asarray(np.where(code < 0, NEVER, code))
     if not isinstance(given, Mapping):
-        raise Unsupported(f"{label} names no first treated periods", where="variants", cure="Give `first_treated`")
+        raise Unsupported(
+            say("{label} names no first treated periods", label=label),
+            where="variants",
+            cure=say("Give `first_treated`"),
+        )
     codes = {str(unit): code_of(panel, period) for unit, period in given.items() if period not in (None, 0, "")}
     unknown = sorted(set(codes) - set(map(str, panel.unit_labels)))
     if unknown:
-        problem = f"{label} names a unit {unknown[0]!r}, which the rows lack"
-        raise Unsupported(problem, where="variants", cure="Quote its code")
+        problem = say("{label} names a unit {unknown!r}, which the rows lack", label=label, unknown=unknown[0])
+        raise Unsupported(problem, where="variants", cure=say("Quote its code"))
     return np.array([codes.get(str(unit), NEVER) for unit in panel.unit_labels], np.int64)
 
 
 def _with_dose(panel: Panel, treatment: Treatment, label: str) -> Panel:
     if treatment.column is None or treatment.column not in panel.frame:
         raise Unsupported(
-            f"{label} needs the column {treatment.column!r}, which is not in the rows", where="variants", cure="Add it"
+            say("{label} needs the column {column!r}, which is not in the rows", label=label, column=treatment.column),
+            where="variants",
+            cure=say("Add it"),
         )
     known = np.isfinite(panel.frame[treatment.column].to_numpy(float))
     if not known.any():
-        raise Unsupported(f"{treatment.column} is known in no row", where="variants", cure="Fill it from its source")
+        raise Unsupported(
+            say("{column} is known in no row", column=treatment.column),
+            where="variants",
+            cure=say("Fill it from its source"),
+        )
     panel = keep(panel, known) if not known.all() else panel
     values = panel.matrix(treatment.column) / treatment.per
     if treatment.start is None:
         return with_path(panel, treatment.name, values)
     start = code_of(panel, treatment.start)
     if not 0 < start < panel.n_periods:
-        problem = f"the start {treatment.start} of {label} leaves no period before or after it"
-        raise Unsupported(problem, where="variants", cure="Name one inside the window")
+        problem = say(
+            "the start {start} of {label} leaves no period before or after it", start=treatment.start, label=label
+        )
+        raise Unsupported(problem, where="variants", cure=say("Name one inside the window"))
     return with_path(panel, treatment.name, _dose_path(values, start, treatment.dose), start)
 
 
@@ -270,7 +289,7 @@ def _dose_path(values: np.ndarray, start: int, rule: str) -> np.ndarray:
         place = known.argmax(axis=1) if rule == "first" else known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
         size = after[rows, place]
     if np.isnan(size).any():
-        raise Unsupported("a unit has no row from the start on", where="variants", cure="Drop the unit")
+        raise Unsupported(say("a unit has no row from the start on"), where="variants", cure=say("Drop the unit"))
     return np.asarray(size[:, None] * (np.arange(values.shape[1]) >= start))
 
 
@@ -294,7 +313,9 @@ def code_of(panel: Panel, period: Any) -> int:
 
 def _column(panel: Panel, name: str) -> np.ndarray:
     if name not in panel.frame:
-        raise Unsupported(f"there is no column {name!r} in the rows", where="panel", cure="Name it in `variants`")
+        raise Unsupported(
+            say("there is no column {name!r} in the rows", name=name), where="panel", cure=say("Name it in `variants`")
+        )
     return panel.frame[name].to_numpy(float)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from balanza import blind, periods
+from balanza import blind, bounded, periods
 from balanza.baseline import baseline_values
 from balanza.cells import Rows, changes_within
 from balanza.cohorts import NEVER, Axis, cohort_codes
@@ -18,7 +18,11 @@ from balanza.config import load_study_file
 from balanza.contract import NEGATIVE_CONTROL, Panel, Study, Treatment
 from balanza.errors import PanelError
 from balanza.provenance import text_digest
+from balanza.say import say
 from balanza.separators import refuse_other_separator
+
+_LONGEST_NAME = 1_000
+"""Of a column: a file that is no table is one long name, which would be held against every other."""
 
 
 def rows_file(study_file: Path, study: Study, rows: Path | None) -> Path:
@@ -77,8 +81,11 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
         raise PanelError("there is no such file", where=str(path), cure="Check the path")
     try:
         if path.suffix == ".parquet":
-            return pd.read_parquet(path, columns=columns)
-        refuse_other_separator(pd.read_csv(path, nrows=0).columns, str(path), PanelError)
+            return bounded.read_frame(path, columns)
+        header = pd.read_csv(path, nrows=0).columns
+        refuse_other_separator(header, str(path), PanelError)
+        if (longest := max(map(len, map(str, header)), default=0)) > _LONGEST_NAME:
+            raise PanelError(f"a column's name has {longest:,} letters", where=str(path), cure="Give a table")
         return _with_codes(pd.read_csv(path, usecols=columns), path)
     except (ValueError, OSError) as error:
         raise PanelError(f"cannot be read: {error}", where=str(path), cure="Give a csv in UTF-8 or parquet") from None
@@ -181,9 +188,9 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
     inside = _window(study, time, monthly)
     baseline = baseline_values(study, whole, time, inside, monthly)
     complete = _complete(study, table)
-    complete |= {f"{name} before treatment": np.isnan(values) for name, values in baseline.items()}
+    complete |= {say("{name} before treatment", name=name): np.isnan(values) for name, values in baseline.items()}
     dropped = {"outside the window": int((~inside).sum())}
-    dropped |= {f"{column} missing": int((inside & gone).sum()) for column, gone in complete.items()}
+    dropped |= {say("{column} missing", column=column): int((inside & gone).sum()) for column, gone in complete.items()}
     keep = inside & ~np.logical_or.reduce([np.zeros(len(table), bool), *complete.values()])
     late = _never_dosed(study, table, time, keep, monthly)
     dropped |= {f"{label}, and so no dose": int(gone.sum()) for label, gone in late.items()}
@@ -384,12 +391,27 @@ def _oddities(
         if treatment.kind == "binary":
             cohorts = frame.groupby("unit")[f"g_{name}"].first().to_numpy()
             late = int((cohorts >= len(labels)).sum())
-            what = f"{late:,} of {len(cohorts):,} units have a first treated period after the last one, {labels[-1]}"
-            said += [f"{what}, and count as treated after the window ({name})"] if late else []
+            if late:
+                told = say(
+                    "{late:,} of {units:,} units have a first treated period after the last one, {last}, and count as"
+                    " treated after the window ({treatment})",
+                    late=late,
+                    units=len(cohorts),
+                    last=labels[-1],
+                    treatment=name,
+                )
+                said.append(told)
         elif name in start:
             before = frame["period"].to_numpy() < start[name]
             early = int((before & (rows.numbers(str(treatment.column), "dose") > 0)).sum())
-            use = "stay as they are" if treatment.dose == "current" else "are taken as 0"
-            what = f"{early:,} rows have a dose above 0 before the start, {labels[start[name]]}"
-            said += [f"{what}; these doses {use} ({name})"] if early else []
+            use = say("stay as they are") if treatment.dose == "current" else say("are taken as 0")
+            if early:
+                told = say(
+                    "{early:,} rows have a dose above 0 before the start, {start}; these doses {use} ({treatment})",
+                    early=early,
+                    start=labels[start[name]],
+                    use=use,
+                    treatment=name,
+                )
+                said.append(told)
     return tuple(said)

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from balanza.say import with_messages
+
 PACKAGE = "balanza"
 ROOT = Path(__file__).parent
 
@@ -193,8 +195,11 @@ def plain(value: Any) -> Any:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write JSON whole or not at all, with the keys in the order given and a final newline."""
-    write_text(path, json.dumps(plain(value), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+    """Write JSON whole or not at all, with the keys in the order given and a final newline.
+
+    Where sentences of `balanza.say` are among the values of a mapping, the key `messages` tells what they were made of.
+    """
+    write_text(path, json.dumps(plain(with_messages(value)), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: str | Path) -> Any:

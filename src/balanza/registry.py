@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from balanza.contract import CheckSpec, EstimatorSpec, Published, Study
 from balanza.errors import ConfigError, Unsupported
+from balanza.say import joined, say
 
 What = Literal["estimators", "checks"]
 FUNCTION: dict[What, str] = {"estimators": "estimate", "checks": "check"}
@@ -100,9 +101,13 @@ def find(what: What, name: str) -> Entry:
     """
     found = registry(what)
     if name in found.broken:
-        raise Unsupported(f"cannot be imported ({found.broken[name]})", where=name, cure="Mend the file")
+        raise Unsupported(
+            say("cannot be imported ({reason})", reason=found.broken[name]), where=name, cure=say("Mend the file")
+        )
     if name not in found.entries:
-        raise Unsupported("is not registered", where=name, cure=f"Registered: {', '.join(found.entries)}")
+        raise Unsupported(
+            say("is not registered"), where=name, cure=say("Registered: {names}", names=joined(found.entries, ", "))
+        )
     return found.entries[name]
 
 
@@ -110,27 +115,31 @@ def reason_against(spec: EstimatorSpec | CheckSpec, study: Study) -> str | None:
     """Why a SPEC rules a study out, or None where it does not. Reads no data."""
     kinds = {treatment.kind for treatment in study.treatments}
     if not kinds <= spec.treatments:
-        return f"takes {_words(spec.treatments)} treatments, not {_words(kinds - spec.treatments)}"
+        return say(
+            "takes {legal} treatments, not {kinds}",
+            legal=_words(spec.treatments),
+            kinds=_words(kinds - spec.treatments),
+        )
     if study.outcome.family not in spec.families:
-        return f"takes {_words(spec.families)} outcomes, not {study.outcome.family}"
+        return say("takes {legal} outcomes, not {family}", legal=_words(spec.families), family=study.outcome.family)
     if reason := _number_against(spec, len(study.treatments)):
         return reason
     if isinstance(spec, EstimatorSpec):
         if spec.needs and not any(getattr(study, key) for key in spec.needs):
-            return f"needs {' or '.join(spec.needs)}, and the study names none"
+            return say("needs {keys}, and the study names none", keys=joined(spec.needs, say(" or ")))
         if spec.needs_option and study.options_of(spec.name).get(spec.needs_option) is None:
-            return f"needs the option `{spec.needs_option}` in the study"
+            return say("needs the option `{option}` in the study", option=spec.needs_option)
     return None
 
 
 def _number_against(spec: EstimatorSpec | CheckSpec, treatments: int) -> str | None:
     if isinstance(spec, CheckSpec):
-        return "compares treatments, and the study has one" if spec.needs_several and treatments == 1 else None
-    return None if spec.several_treatments or treatments == 1 else f"takes one treatment, not {treatments}"
+        return say("compares treatments, and the study has one") if spec.needs_several and treatments == 1 else None
+    return None if spec.several_treatments or treatments == 1 else say("takes one treatment, not {n}", n=treatments)
 
 
 def _words(items: frozenset[Any] | set[Any]) -> str:
-    return " or ".join(sorted(items))
+    return joined(sorted(items), say(" or "))
 
 
 def chosen(what: What, study: Study) -> tuple[str, ...]:

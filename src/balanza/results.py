@@ -1,4 +1,7 @@
-"""How estimates and checks are written and read back: the keys of the contract, always all of them."""
+"""How estimates and checks are written and read back: the keys of the contract, always all of them.
+
+`messages` tells by English text what each sentence among the values was made of (`balanza.say`).
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,7 @@ KEYS = (
     "graph_assumptions",
     "status",
     "reason",
+    "messages",
 )
 FRAMES = ("rows", "covariance")
 
@@ -74,7 +78,7 @@ def write_estimate(folder: Path, stem: str, estimate: Estimate, meta: Mapping[st
         graph_assumptions.
     """
     own = {item.name: getattr(estimate, item.name) for item in fields(estimate) if item.name not in FRAMES}
-    values = {"graph_assumptions": [], **meta, **own, "status": "ran", "reason": None}
+    values = {"graph_assumptions": [], **meta, **own, "status": "ran", "reason": None, "messages": {}}
     rows = estimate.rows if estimate.rows is not None else pd.DataFrame(columns=list(ROW_COLUMNS))
     write_parquet(folder / f"{stem}.parquet", rows[list(ROW_COLUMNS)])
     covariance = estimate.covariance if estimate.covariance is not None else pd.DataFrame()
@@ -87,7 +91,7 @@ def write_no_estimate(
 ) -> None:
     """Write that an estimator declined or failed: all keys are there, the numbers are null, the reason is given."""
     values: dict[str, Any] = dict.fromkeys(KEYS) | {"graph_assumptions": []} | dict(meta)
-    values |= {"treatment": treatment, "warnings": [], "status": status, "reason": reason}
+    values |= {"treatment": treatment, "warnings": [], "status": status, "reason": reason, "messages": {}}
     write_parquet(folder / f"{stem}.parquet", pd.DataFrame(columns=list(ROW_COLUMNS)))
     write_parquet(folder / f"{stem}.covariance.parquet", pd.DataFrame())
     write_json(folder / f"{stem}.json", {key: values[key] for key in KEYS})
@@ -130,6 +134,7 @@ def write_check(folder: Path, result: CheckResult | None, meta: Mapping[str, Any
         "values": dict(result.values) if result else {},
         "table": _records(result.table if result else None),
         "figure": _records(result.figure if result else None),
+        "messages": {},
     }
     write_json(folder / f"{meta['name']}.json", {**meta, **found})
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Hashable
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from balanza.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
+_MOST_NODES, _DEEPEST = 100_000, 50
 STRICT = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 """Of models with dicts and lists as defaults, whose base is BaseModel itself: so the linter knows they are copied."""
 
@@ -35,6 +38,12 @@ class _DoubledKey(yaml.YAMLError):
 class _Loader(yaml.SafeLoader):
     """Data only, and refuses a doubled key, of which YAML would silently take the last."""
 
+    def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+        """Open a bracket, if not too many are open: the time of the scanner grows with the square of their number."""
+        if self.flow_level >= _DEEPEST:
+            raise yaml.YAMLError(f"more than {_DEEPEST} brackets are open")
+        super().fetch_flow_collection_start(token)
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: dict[Any, int] = {}
         for key_node in (key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"):
@@ -47,6 +56,28 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _loaded(text: str) -> Any:
+    """The one document of a text, if what its aliases stand for is not more than `_MOST_NODES` when written out."""
+    loader = _Loader(text)
+    node = loader.get_single_node()
+    if node is None:
+        return None
+    _written_out(node, {})
+    return loader.construct_document(node)
+
+
+def _written_out(node: yaml.Node, known: dict[yaml.Node, float]) -> float:
+    """How many nodes a tree has once each alias is replaced by its anchor's; infinite for one that holds itself."""
+    if node not in known:
+        known[node] = math.inf
+        parts = node.value if isinstance(node, yaml.CollectionNode) else []
+        flat = chain.from_iterable(parts) if isinstance(node, yaml.MappingNode) else parts
+        known[node] = 1 + sum(_written_out(part, known) for part in flat)
+    if known[node] > _MOST_NODES:
+        raise yaml.YAMLError("its aliases stand for too much, or for themselves")
+    return known[node]
+
+
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """Read a mapping from a YAML file, as data only.
 
@@ -56,12 +87,12 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         If the file is missing, is not YAML, has a key twice, or holds something other than a mapping.
     """
     try:
-        content = _Loader(Path(path).read_text("utf-8")).get_single_data()
+        content = _loaded(Path(path).read_text("utf-8"))
     except _DoubledKey as error:
         raise ConfigError(str(error), where=str(path), cure="Keep one of them") from None
     except FileNotFoundError:
         raise ConfigError("there is no such file", where=str(path), cure="Check the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OSError) as error:  # ValueError: 2020-13-45
         reason = " ".join(str(error).split())
         raise ConfigError(f"not readable as YAML in UTF-8: {reason}", where=str(path)) from None
     if not isinstance(content, dict):

@@ -1,6 +1,7 @@
 """The test before treatment as a check: its verdicts, what it is read off, and its size in panels."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from balanza.errors import Unsupported
 from balanza.estimators import twfe
 from balanza.kernels.honest import EventStudy
 from balanza.kernels.pretrend import bias, pretest, slope_missed
+from balanza.report.language import Language, said, speaking
+from balanza.report.said import in_folders
+from balanza.results import write_check
 
 UNITS, PERIODS, START = 24, 12, 6
 TIME = [-4, -3, -2, 0, 1]
@@ -141,3 +145,17 @@ def test_size_in_panels_where_trends_are_parallel(design: str) -> None:
         usual += row["p_usual"] < 0.05
     assert rejected / draws <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / draws)
     assert usual / draws > 2 * 0.05
+
+
+def test_the_sentence_in_spanish_has_the_same_numbers_by_locale(tmp_path: Path) -> None:
+    result = run({"twfe": event_study(TIME, [-0.9, -0.6, -0.3, 0.3, 0.6], APART / 10, scale="level")})
+    write_check(tmp_path, result, {"name": "pretrend", "status": "ran", "reason": None})
+    with speaking(Language("es", "Español", "es_ES", "es/"), in_folders([tmp_path])):
+        sentence = said(result.sentence)
+    row = result.table.iloc[0]
+    start = (
+        "Según twfe, las tendencias no eran paralelas: los 3 tiempos del evento previos al tratamiento difieren de cero"
+    )
+    assert sentence.startswith(start)
+    assert f" = {row['statistic']:.2f}, ".replace(".", ",") in sentence
+    assert f"frente al estimado de {row['average']:.4g} (".replace(".", ",") in sentence

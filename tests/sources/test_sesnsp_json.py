@@ -73,8 +73,8 @@ def test_two_files_become_one_table(tmp_path):
         ([*RECORDS, record("Oaxaca", "Tuxtepec", "2-Enero", 1)], "'2-Enero' is not a month"),
         ([*RECORDS, record("Aztlán", "Tula", "1-Enero", 1)], r"row 5, column Entidad: unknown state name 'Aztlán'"),
         ([*RECORDS, RECORDS[0]], r"rows 1, 5: state 05, municipality Torreón, .* stands twice"),
-        ([], "is no list of records"),
-        ({"data": RECORDS}, "is no list of records"),
+        ([], "has no list of records"),
+        ({"data": RECORDS}, "has no list of records"),
     ],
 )
 def test_what_is_refused_names_record_and_column(tmp_path, records, message):
@@ -85,7 +85,7 @@ def test_what_is_refused_names_record_and_column(tmp_path, records, message):
 def test_a_file_cut_short_or_in_latin1_is_refused(tmp_path):
     path = write(tmp_path, RECORDS)
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(SourceError, match=r"Feminicidio\.json: not whole JSON"):
+    with pytest.raises(SourceError, match=r"Feminicidio\.json: not a whole JSON file"):
         sesnsp_json.read({"sesnsp_feminicide": path})
     with pytest.raises(SourceError, match=r"is not in UTF-8.*looks like cp1252"):
         sesnsp_json.read({"sesnsp_feminicide": write(tmp_path, RECORDS, encoding="latin-1")})

@@ -66,7 +66,7 @@ def test_what_is_refused_names_row_and_column(tmp_path, frame, message):
 def test_a_file_cut_short_or_of_another_kind_is_refused(tmp_path):
     path = write(tmp_path, table())
     path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(SourceError, match=r"clean-idm\.rds: not a whole rds file"):
+    with pytest.raises(SourceError, match=r"clean-idm\.rds: not a whole R data file"):
         read(path)
     rdata.write_rds(path, [1.0, 2.0])
     with pytest.raises(SourceError, match="holds no data frame"):

@@ -36,6 +36,8 @@ if WORLD == "synthetic":
         log:
             messages=f"{RESULTS}/logs/synthesise.log",
             cost=f"{RESULTS}/benchmarks/synthesise.tsv",
+        resources:
+            **asked("synthesise"),
         params:
             options=f"--flavour {RUN.flavour} --selection {RUN.selection} --seed {RUN.seed} --size {RUN.size}",
         message:

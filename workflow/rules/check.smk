@@ -15,6 +15,8 @@ rule check:
     log:
         messages=f"{RESULTS}/logs/{{study}}/{{check}}.log",
         cost=f"{RESULTS}/benchmarks/{{study}}/{{check}}.tsv",
+    resources:
+        **asked("check"),
     params:
         identification=lambda wildcards, input: [
             f"--identification={path}" for path in input.identification

@@ -12,14 +12,17 @@ rule compare:
     output:
         f"{RESULTS}/studies/{{study}}/comparison.json",
     log:
-        f"{RESULTS}/logs/{{study}}/compare.log",
+        messages=f"{RESULTS}/logs/{{study}}/compare.log",
+        cost=f"{RESULTS}/benchmarks/{{study}}/compare.tsv",
+    resources:
+        **asked("compare"),
     params:
         truth=f"--truth {TRUTH}" if TRUTH else "",
     message:
         "Comparing the estimates of {wildcards.study}"
     shell:
-        "{PYTHON} compare --study {input.study} --estimates {RESULTS}/studies/{wildcards.study}/estimates"
-        " {params.truth} --out {output} &> {log}"
+        "{PYTHON} --cost {log.cost} compare --study {input.study} --estimates {RESULTS}/studies/{wildcards.study}/estimates"
+        " {params.truth} --out {output} &> {log.messages}"
 
 
 rule grade:
@@ -34,7 +37,10 @@ rule grade:
     output:
         f"{RESULTS}/studies/{{study}}/claim.json",
     log:
-        f"{RESULTS}/logs/{{study}}/grade.log",
+        messages=f"{RESULTS}/logs/{{study}}/grade.log",
+        cost=f"{RESULTS}/benchmarks/{{study}}/grade.tsv",
+    resources:
+        **asked("grade"),
     params:
         identification=lambda wildcards, input: [
             f"--identification={path}" for path in input.identification
@@ -42,9 +48,9 @@ rule grade:
     message:
         "Grading the claims of {wildcards.study}"
     shell:
-        "{PYTHON} grade --study {input.study} --comparison {input.comparison} --rules {input.rules}"
+        "{PYTHON} --cost {log.cost} grade --study {input.study} --comparison {input.comparison} --rules {input.rules}"
         " --checks {RESULTS}/studies/{wildcards.study}/checks --level {RUN.level} {params.identification}"
-        " --out {output} &> {log}"
+        " --out {output} &> {log.messages}"
 
 
 rule describe:
@@ -57,9 +63,12 @@ rule describe:
         series=f"{RESULTS}/studies/{{study}}/series.parquet",
         map=f"{RESULTS}/studies/{{study}}/map.parquet",
     log:
-        f"{RESULTS}/logs/{{study}}/describe.log",
+        messages=f"{RESULTS}/logs/{{study}}/describe.log",
+        cost=f"{RESULTS}/benchmarks/{{study}}/describe.tsv",
+    resources:
+        **asked("describe"),
     message:
         "Describing {wildcards.study}"
     shell:
-        "{PYTHON} describe --study {input.study} --rows {input.rows}"
-        " --out {RESULTS}/studies/{wildcards.study} &> {log}"
+        "{PYTHON} --cost {log.cost} describe --study {input.study} --rows {input.rows}"
+        " --out {RESULTS}/studies/{wildcards.study} &> {log.messages}"

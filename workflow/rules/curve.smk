@@ -25,6 +25,8 @@ rule curve:
     wildcard_constraints:
         batch="[0-9]+",
         batches="[0-9]+",
+    resources:
+        **asked("curve"),
     params:
         identification=lambda wildcards, input: [
             f"--identification={path}" for path in input.identification
@@ -59,6 +61,8 @@ rule curve_test:
     log:
         messages=f"{RESULTS}/logs/{{study}}/curve_test.log",
         cost=f"{RESULTS}/benchmarks/{{study}}/curve_test.tsv",
+    resources:
+        **asked("curve_test"),
     params:
         identification=lambda wildcards, input: [
             f"--identification={path}" for path in input.identification

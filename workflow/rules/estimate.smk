@@ -21,6 +21,8 @@ rule prepare:
     log:
         messages=f"{RESULTS}/logs/{{study}}/prepare.log",
         cost=f"{RESULTS}/benchmarks/{{study}}/prepare.tsv",
+    resources:
+        **asked("prepare"),
     params:
         identification=lambda wildcards, input: [
             f"--identification={path}" for path in input.identification
@@ -63,6 +65,8 @@ for TREATMENTS in dict.fromkeys(
                 for n, s in STUDIES.items()
                 if tuple(file_names("", s).values()) == TREATMENTS
             ),
+        resources:
+            **asked("estimate"),
         params:
             identification=lambda wildcards, input: [
                 f"--identification={path}" for path in input.identification

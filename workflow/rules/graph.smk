@@ -25,6 +25,8 @@ rule identify:
     log:
         messages=f"{RESULTS}/logs/{{study}}/identify.log",
         cost=f"{RESULTS}/benchmarks/{{study}}/identify.tsv",
+    resources:
+        **asked("identify"),
     message:
         "Asking the graph of {wildcards.study}"
     shell:
@@ -50,6 +52,8 @@ rule draw:
     log:
         messages=f"{RESULTS}/logs/graph/{{graph}}/draw.log",
         cost=f"{RESULTS}/benchmarks/graph/{{graph}}/draw.tsv",
+    resources:
+        **asked("draw"),
     params:
         identifications=lambda wildcards, input: [
             f"--identification={path}" for path in input.identifications

@@ -32,6 +32,8 @@ rule falsify:
     log:
         messages=f"{RESULTS}/logs/graph/{{graph}}/falsify.log",
         cost=f"{RESULTS}/benchmarks/graph/{{graph}}/falsify.tsv",
+    resources:
+        **asked("falsify"),
     params:
         stated=lambda wildcards, input: (
             f"--stated {input.stated}" if input.stated else ""
@@ -56,6 +58,8 @@ rule discover:
     log:
         messages=f"{RESULTS}/logs/graph/{{graph}}/discover.log",
         cost=f"{RESULTS}/benchmarks/graph/{{graph}}/discover.tsv",
+    resources:
+        **asked("discover"),
     params:
         options=f"--world {WORLD} --level {RUN.level}",
     message:

@@ -1,6 +1,31 @@
 # Needs: common.smk. Makes: nothing; what single rules ask of the plan, in the order of the rules.
 from balanza.outlook.scenario_file import load as load_scenario
 from balanza.registry import registry
+from balanza.resources import TABLE, load as load_costs, needs
+
+
+localrules:
+    all,
+    full,
+    validation,
+    settings,
+    fetch,  # nodes of a cluster often have no network
+    draw,  # and what takes less than a second is not worth a job there
+    place,
+    score,
+    validation_page,
+
+
+COSTS = load_costs()
+
+
+def asked(rule):
+    """What a job of a rule asks of a cluster; on one machine nobody looks at it, unless `--resources` sets a limit."""
+    if rule not in COSTS:
+        raise WorkflowError(
+            f"{TABLE} has no row for the rule {rule}. Add what its jobs were measured to take."
+        )
+    return needs(COSTS[rule])
 
 
 def checks_of(wildcards):

@@ -18,6 +18,8 @@ rule outlook:
     log:
         messages=f"{RESULTS}/logs/outlook.log",
         cost=f"{RESULTS}/benchmarks/outlook.tsv",
+    resources:
+        **asked("outlook"),
     message:
         "Forecasting homicide"
     shell:
@@ -66,6 +68,8 @@ rule scenario:
     log:
         messages=f"{RESULTS}/logs/scenario.log",
         cost=f"{RESULTS}/benchmarks/scenario.tsv",
+    resources:
+        **asked("scenario"),
     params:
         scenarios=[f"--scenario={path}" for path in SCENARIOS],
     message:

@@ -18,6 +18,8 @@ rule tidy:
     log:
         messages=f"{RESULTS}/logs/tidy/{{reader}}.log",
         cost=f"{RESULTS}/benchmarks/tidy/{{reader}}.tsv",
+    resources:
+        **asked("tidy"),
     params:
         files=lambda wildcards: [
             f"--file={i}={path}" for i, path in READERS[wildcards.reader].items()
@@ -44,6 +46,8 @@ rule panel:
     log:
         messages=f"{RESULTS}/logs/panel.log",
         cost=f"{RESULTS}/benchmarks/panel.tsv",
+    resources:
+        **asked("panel"),
     params:
         options=[
             "--headquarters" if RUN.guard_headquarters else "--no-headquarters",
@@ -65,6 +69,8 @@ rule summarise:
     log:
         messages=f"{RESULTS}/logs/summarise.log",
         cost=f"{RESULTS}/benchmarks/summarise.tsv",
+    resources:
+        **asked("summarise"),
     message:
         "Summarising the world"
     shell:

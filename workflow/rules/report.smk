@@ -48,6 +48,8 @@ rule trace:
     log:
         messages=f"{RESULTS}/logs/trace.log",
         cost=f"{RESULTS}/benchmarks/trace.tsv",
+    resources:
+        **asked("trace"),
     params:
         studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in STUDIES],
     message:
@@ -115,7 +117,9 @@ rule report:
     log:
         messages=f"{RESULTS}/logs/report.log",
         cost=f"{RESULTS}/benchmarks/report.tsv",
-    threads: 4
+    threads: COSTS["report"].threads
+    resources:
+        **asked("report"),
     params:
         studies=[
             f"--{'study' if name in STUDIES else 'waiting'}={STUDY_FOLDER}/{name}.yaml"

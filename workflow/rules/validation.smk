@@ -53,6 +53,8 @@ rule validate:
         extent="small|full",
         kind="world|plasmode",
         batch="[0-9]+-[0-9]+",
+    resources:
+        **asked("validate"),
     params:
         options=lambda wildcards: VALIDATIONS[wildcards.extent][
             wildcards.kind, wildcards.study
@@ -80,6 +82,8 @@ rule score:
     log:
         messages=f"{RESULTS}/logs/validation/{{extent}}/score.log",
         cost=f"{RESULTS}/benchmarks/validation/{{extent}}/score.tsv",
+    resources:
+        **asked("score"),
     params:
         options=f"--world {WORLD} --level {RUN.level}",
     message:
@@ -111,13 +115,16 @@ rule validation_page:
             for folder in page_tables("validation{whole}")
         ],
     log:
-        f"{RESULTS}/logs/validation/page{{whole}}.log",
+        messages=f"{RESULTS}/logs/validation/page{{whole}}.log",
+        cost=f"{RESULTS}/benchmarks/validation/page{{whole}}.tsv",
     wildcard_constraints:
         whole="|_full",
+    resources:
+        **asked("validation_page"),
     params:
         studies=[f"--study={STUDY_FOLDER}/{name}.yaml" for name in LISTED],
     message:
         "Writing the page of the validation"
     shell:
-        "{PYTHON} validation-page --results {RESULTS} --scores {input.scores} {params.studies:q} --out {output.pages[0]}"
-        " &> {log}"
+        "{PYTHON} --cost {log.cost} validation-page --results {RESULTS} --scores {input.scores} {params.studies:q}"
+        " --out {output.pages[0]} &> {log.messages}"

@@ -73,6 +73,8 @@ rule weigh:
     log:
         messages=f"{RESULTS}/logs/weigh.log",
         cost=f"{RESULTS}/benchmarks/weigh.tsv",
+    resources:
+        **asked("weigh"),
     params:
         options=f"--world {WORLD} --level {RUN.level} --seed {RUN.seed} --draws {RUN.draws}"
         + (f" --truth {TRUTH}" if TRUTH else ""),
@@ -104,6 +106,8 @@ rule target:
     log:
         messages=f"{RESULTS}/logs/target.log",
         cost=f"{RESULTS}/benchmarks/target.tsv",
+    resources:
+        **asked("target"),
     message:
         "Describing who gets what"
     shell:
@@ -122,11 +126,15 @@ rule place:
     output:
         f"{RESULTS}/versus/themes.json",
     log:
-        f"{RESULTS}/logs/place.log",
+        messages=f"{RESULTS}/logs/place.log",
+        cost=f"{RESULTS}/benchmarks/place.tsv",
+    resources:
+        **asked("place"),
     params:
         found=lambda wildcards, input: [f"--weighed={path}" for path in input.weighed]
         + [f"--check={path}" for path in input.checks],
     message:
         "Giving each theme its place"
     shell:
-        "{PYTHON} place {input.claims} --themes {input.themes} {params.found:q} --out {output} &> {log}"
+        "{PYTHON} --cost {log.cost} place {input.claims} --themes {input.themes} {params.found:q} --out {output}"
+        " &> {log.messages}"

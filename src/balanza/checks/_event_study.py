@@ -20,22 +20,25 @@ from balanza.estimators import _summary
 from balanza.kernels.honest import EventStudy
 from balanza.kernels.pretrend import effective_clusters
 from balanza.registry import find
+from balanza.say import say, say_n
 
 SINGULAR = 1e-10
 TARGETS = ("average", "first")
-MEAN_BEFORE = "its event times after treatment are measured against all earlier ones, those before against the last"
-FITTED = "its event times before treatment are what its weights were fitted to"
+MEAN_BEFORE = say(
+    "its event times after treatment are measured against all earlier ones, those before against the last"
+)
+FITTED = say("its event times before treatment are what its weights were fitted to")
 UNLIKE = {
     "imputation": MEAN_BEFORE,
-    "two_stage": "its event times before treatment are residuals of the fit that it starts from",
-    "spillover": "its event times before treatment are residuals of the fit that it starts from",
+    "two_stage": say("its event times before treatment are residuals of the fit that it starts from"),
+    "spillover": say("its event times before treatment are residuals of the fit that it starts from"),
     "synthetic_control": FITTED,
     "synthetic_did": FITTED,
 }
 """Estimators of this package whose event times before and after treatment do not measure the same thing."""
 PLAIN = ("poisson", "twfe", "sun_abraham")
 """Whom the sentence is about first where the headline has no event study."""
-SINGLE = "its event times are measured against a single period while bins are wider"
+SINGLE = say("its event times are measured against a single period while bins are wider")
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,11 @@ class Paths:
         if self.judged:
             return ""
         reason = next(
-            (why for stem, why in self.refused.items() if _estimator(stem) == study.headline), "it did not run"
+            (why for stem, why in self.refused.items() if _estimator(stem) == study.headline), say("it did not run")
         )
-        headline = f"The headline, {study.headline}, cannot be judged" if study.headline else "No headline is named"
-        return f"{headline}{f': {reason}' * bool(study.headline)}. "
+        if not study.headline:
+            return say("No headline is named. ")
+        return say("The headline, {headline}, cannot be judged: {reason}. ", headline=study.headline, reason=reason)
 
 
 def read(name: str, study: Study, panel: Panel, estimates: Mapping[str, Estimate]) -> Paths:
@@ -144,11 +148,14 @@ def _led(name: str, study: Study, found: tuple[Path, ...], refused: Mapping[str,
         return Paths(found, refused, lead, True)
     if not found:
         first = next((why for stem, why in refused.items() if _estimator(stem) == study.headline), None)
-        reason = first or next(iter(refused.values()), "no estimator ran")
+        reason = first or next(iter(refused.values()), say("no estimator ran"))
         raise Unsupported(
-            f"no estimate has an event study with coefficients before and after one reference ({reason})",
+            say(
+                "no estimate has an event study with coefficients before and after one reference ({reason})",
+                reason=reason,
+            ),
             where=name,
-            cure="Choose an estimator with event times before treatment, for example poisson, twfe or sun_abraham",
+            cure=say("Choose an estimator with event times before treatment, for example poisson, twfe or sun_abraham"),
         )
     log = study.outcome.family == "poisson"
     alike = [path for path in found if (path.estimate.scale == "log") == log] or list(found)
@@ -167,8 +174,13 @@ def void(study: Study, panel: Panel, treatment: str) -> str | None:
     moved = int(((share > 0) & (share < np.bincount(panel.frame["cluster"], minlength=panel.n_clusters))).sum())
     if moved >= FEWEST_TREATED:
         return None
-    what = f"{treatment} changes in {moved} cluster{'' if moved == 1 else 's'} only"
-    return f"{what}, too few for a clustered covariance: {INSTEAD}"
+    what = say_n(
+        "{treatment} changes in {n} cluster only",
+        "{treatment} changes in {n} clusters only",
+        moved,
+        treatment=treatment,
+    )
+    return say("{what}, too few for a clustered covariance: {instead}", what=what, instead=INSTEAD)
 
 
 def void_of(study: Study, panel: Panel, paths: Paths) -> str | None:
@@ -199,24 +211,26 @@ def left_out_in_words(path: Path) -> str:
     n = path.n_left_out
     if not n:
         return ""
-    return (
-        f" {n} more event time{' is' if n == 1 else 's are'} left out, which too few clusters reach or a gap cuts off."
+    return say_n(
+        " {n} more event time is left out, which too few clusters reach or a gap cuts off.",
+        " {n} more event times are left out, which too few clusters reach or a gap cuts off.",
+        n,
     )
 
 
 def step_in_words(path: Path) -> str:
     """How far apart event times lie."""
-    return "period" if path.step == 1 else f"{path.step} periods"
+    return say_n("period", "{n} periods", path.step)
 
 
 def unit_in_words(treatment: Treatment) -> str:
     """What an effect is per, for a sentence."""
-    return treatment.unit or f"unit of {treatment.name}"
+    return treatment.unit or say("unit of {name}", name=treatment.name)
 
 
 def shown(path: Path, value: float) -> str:
     """An effect as readers see it: in per cent where it is a logarithm."""
-    return f"{100 * np.expm1(value):+.1f} %" if path.log else f"{value:.4g}"
+    return say("{change:+.1f} %", change=in_percent(path, value)) if path.log else say("{value:.4g}", value=value)
 
 
 def in_percent(path: Path, value: float) -> float | None:
@@ -246,7 +260,13 @@ def _aligned(study: Study, estimator: str, estimate: Estimate) -> tuple[int, tup
     found = _coefficients(estimate)
     anticipation = int(options.get("anticipation", 0))
     if anticipation % step:
-        raise Unsupported(f"its {anticipation} periods of anticipation are no multiple of {step}, the event-time bin")
+        raise Unsupported(
+            say(
+                "its {anticipation} periods of anticipation are no multiple of {step}, the event-time bin",
+                anticipation=anticipation,
+                step=step,
+            )
+        )
     reference = -anticipation - step
     if options.get("base") == "varying" and estimator in ("callaway_santanna", "triple_difference"):
         return reference, _accumulated(*found, reference, step)
@@ -261,10 +281,11 @@ def _path(study: Study, panel: Panel, stem: str, estimate: Estimate) -> Path:
     keep = _contiguous(time[np.isin(time, _reached(study, panel, estimate.treatment))], time, reference, step)
     before = int((time[keep] < reference).sum())
     if not before:
-        some = " that enough clusters reach" if (time < reference).any() else ""
-        raise Unsupported(f"it has no event time{some} before the reference")
+        if (time < reference).any():
+            raise Unsupported(say("it has no event time that enough clusters reach before the reference"))
+        raise Unsupported(say("it has no event time before the reference"))
     if 0 not in time[keep]:
-        raise Unsupported("its event times do not lead from the reference to treatment without a gap")
+        raise Unsupported(say("its event times do not lead from the reference to treatment without a gap"))
     covariance = covariance[np.ix_(keep, keep)]
     _require_regular(covariance)
     return Path(
@@ -292,21 +313,21 @@ def _quantile(estimate: Estimate, level: float) -> float:
 def _coefficients(estimate: Estimate) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Event times in order, their coefficients and covariance."""
     if estimate.rows is None or not (estimate.rows["kind"] == "event_time").any():
-        raise Unsupported("it has no event study")
+        raise Unsupported(say("it has no event study"))
     if estimate.covariance is None:
-        raise Unsupported("its event study has no covariance")
+        raise Unsupported(say("its event study has no covariance"))
     position = np.flatnonzero((estimate.rows["kind"] == "event_time").to_numpy())
     labels = [str(row) for row in position]
     if labels[0] not in estimate.covariance.columns:
         labels = [f"{estimate.treatment}:{row}" for row in position]
     if not set(labels) <= set(estimate.covariance.columns):
-        raise Unsupported("its event study has no covariance")
+        raise Unsupported(say("its event study has no covariance"))
     time = estimate.rows["event_time"].to_numpy(float)[position].astype(int)
     order = np.argsort(time)
     value = estimate.rows["value"].to_numpy(float)[position][order]
     covariance = estimate.covariance.loc[labels, labels].to_numpy(float)[np.ix_(order, order)]
     if not (np.isfinite(value).all() and np.isfinite(covariance).all()):
-        raise Unsupported("its event study has coefficients that are no numbers")
+        raise Unsupported(say("its event study has coefficients that are no numbers"))
     return time[order], value, covariance
 
 
@@ -316,12 +337,14 @@ def _accumulated(
     """Changes from period to period before treatment, added up to differences from the reference."""
     if step > 1:
         raise Unsupported(
-            "its event times before treatment are changes from period to period, which wide bins average: set"
-            " event_bins: 1"
+            say(
+                "its event times before treatment are changes from period to period, which wide bins"
+                " average: set event_bins: 1"
+            )
         )
     before, after = time[time <= reference], time[time > reference]
     if len(before) and not np.array_equal(before, np.arange(reference - len(before) + 1, reference + 1)):
-        raise Unsupported("it lacks an event time before treatment, so that changes cannot be added up")
+        raise Unsupported(say("it lacks an event time before treatment, so that changes cannot be added up"))
     rows = np.zeros((len(time), len(time)))
     rows[: len(before), : len(before)] = -np.triu(np.ones((len(before), len(before))))
     rows[len(before) :, len(before) :] = np.eye(len(after))
@@ -362,4 +385,4 @@ def _contiguous(usable: np.ndarray, time: np.ndarray, reference: int, step: int)
 def _require_regular(covariance: np.ndarray) -> None:
     size = np.sqrt(np.diag(covariance))
     if not (size > 0).all() or np.linalg.eigvalsh(covariance / np.outer(size, size))[0] < SINGULAR:
-        raise Unsupported("the covariance of its event study is singular")
+        raise Unsupported(say("the covariance of its event study is singular"))

@@ -17,6 +17,7 @@ from balanza.kernels import poisson, wild_bootstrap, within
 from balanza.kernels.cluster_moments import SANDWICH
 from balanza.kernels.jackknife import leaves_out
 from balanza.kernels.wild_bootstrap import Scores, Signs
+from balanza.say import say
 
 Found = TypeVar("Found")
 
@@ -59,7 +60,7 @@ def fit(
     """
     seen = ~np.isnan(outcome)
     if not (np.isfinite(outcome[seen]).all() and np.isfinite(weight[seen]).all()):
-        raise Unsupported("the effect is too large to be fitted", where=where)
+        raise Unsupported(say("the effect is too large to be fitted"), where=where)
     try:
         if counts:
             count = poisson.fit(outcome, weight, regressors, baseline)
@@ -67,11 +68,11 @@ def fit(
         mass = np.where(seen, weight, 0.0)
         found = within.fit(outcome, weight, regressors, baseline)
     except (within.Degenerate, np.linalg.LinAlgError) as problem:
-        reason = f"a coefficient is {problem.reason}" if isinstance(problem, within.Degenerate) else str(problem)
+        reason = _guard.WITHOUT_SOLUTION[problem.reason] if isinstance(problem, within.Degenerate) else str(problem)
         raise Unsupported(
-            f"the two-way fit has no solution: {reason}",
+            say("the two-way fit has no solution: {reason}", reason=reason),
             where=where,
-            cure="Remove a covariate that repeats others or hardly varies",
+            cure=say("Remove a covariate that repeats others or hardly varies"),
         ) from None
     left = outcome - np.einsum("k,kit->it", found.coefficients, np.where(seen, regressors, 0.0))
     return Fit(mass * within.within(left[None], mass, baseline)[0], mass, found.coefficients)

@@ -12,18 +12,19 @@ from balanza.estimators import _summary
 from balanza.kernels import cluster_moments
 from balanza.kernels.cluster_moments import Moments
 from balanza.kernels.jackknife import leaves_out
+from balanza.say import say
 
 
 def read(value: float, counts: bool) -> str:
     """A change in words: per cent of a count, else in the outcome's own units."""
     if counts:
-        return f"{100 * np.expm1(value):+.1f} %"
-    return f"{value:+.4g}"
+        return say("{change:+.1f} %", change=100 * np.expm1(value))
+    return say("{value:+.4g}", value=value)
 
 
 def unit(treatment: Treatment) -> str:
     """What an effect is stated per."""
-    return treatment.unit or f"unit of {treatment.name}"
+    return treatment.unit or say("unit of {name}", name=treatment.name)
 
 
 def influence(found: Moments) -> tuple[np.ndarray, bool]:
@@ -61,5 +62,7 @@ def reading(
 
 def told(p: float, study: Study) -> str:
     """Whether a difference is told from none, with p."""
-    verdict = "is told from none" if p <= 1 - study.level else "cannot be told from none"
-    return f"{verdict} (p = {p:.3f})" if p >= 0.001 else f"{verdict} (p < 0.001)"
+    p_value = say("p = {p:.3f}", p=p) if p >= 0.001 else "p < 0.001"
+    if p <= 1 - study.level:
+        return say("is told from none ({p})", p=p_value)
+    return say("cannot be told from none ({p})", p=p_value)

@@ -10,6 +10,7 @@ import numpy as np
 from balanza.contract import Panel, Study, Treatment
 from balanza.errors import Unsupported
 from balanza.kernels import permutation
+from balanza.say import say
 
 AUTO = "auto"
 MOST = 4
@@ -46,13 +47,18 @@ def known_paths(treatment: Treatment, panel: Panel, where: str) -> np.ndarray:
     np.fmax.at(high, cluster, by_unit)
     if np.nanmax(high - low) > 1e-9 * max(1.0, np.nanmax(np.abs(high))):
         raise Unsupported(
-            f"{treatment.name} differs within a cluster", where=where, cure="Cluster where it is assigned"
+            say("{treatment} differs within a cluster", treatment=treatment.name),
+            where=where,
+            cure=say("Cluster where it is assigned"),
         )
     if np.isnan(low).any():
         raise Unsupported(
-            f"{treatment.name} is not known where a cluster lacks rows, so that its path cannot be handed on",
+            say(
+                "{name} is not known where a cluster lacks rows, so that its path cannot be handed on",
+                name=treatment.name,
+            ),
             where=where,
-            cure="Fill the rows, or choose a window in which each cluster has a row in each period",
+            cure=say("Fill the rows, or choose a window in which each cluster has a row in each period"),
         )
     return low
 
@@ -93,7 +99,9 @@ def strata(study: Study, panel: Panel, paths: Mapping[str, np.ndarray], wanted: 
     if wanted != AUTO and (not whole or not 1 <= int(str(wanted)) <= panel.n_clusters // 2):
         most = panel.n_clusters // 2
         raise Unsupported(
-            f"option strata is {wanted!r}", where=where, cure=f"Give a whole number from 1 to {most}, or {AUTO}"
+            say("option strata is {wanted!r}", wanted=wanted),
+            where=where,
+            cure=say("Give a whole number from 1 to {most}, or {auto}", most=most, auto=AUTO),
         )
     none = Strata(np.zeros(panel.n_clusters, int), 1, "")
     before, when = _last_year(panel, min(_begin(study, panel), *(_moves(path) for path in paths.values())))
@@ -101,7 +109,9 @@ def strata(study: Study, panel: Panel, paths: Mapping[str, np.ndarray], wanted: 
         if wanted in (AUTO, 1):
             return none
         raise Unsupported(
-            "there is no time before the treatment to stratify by", where=where, cure="Set `strata: 1` in `options`"
+            say("there is no time before the treatment to stratify by"),
+            where=where,
+            cure=say("Set `strata: 1` in `options`"),
         )
     rate = _rates(study, panel, before)
     if wanted != AUTO:
@@ -133,11 +143,11 @@ def _last_year(panel: Panel, begin: int) -> tuple[np.ndarray, str]:
         years = np.array([label[:4] for label in labels[:begin]])
         full = [year for year in np.unique(years) if (years == year).sum() == length]
         if full:
-            return np.flatnonzero(years == full[-1]), f"in {full[-1]}"
+            return np.flatnonzero(years == full[-1]), say("in {period}", period=full[-1])
     before = np.arange(max(0, begin - length), begin)
     if len(before) < 2:
-        return before, f"in {labels[before[0]]}" if len(before) else ""
-    return before, f"from {labels[before[0]]} to {labels[before[-1]]}"
+        return before, say("in {period}", period=labels[before[0]]) if len(before) else ""
+    return before, say("from {first} to {last}", first=labels[before[0]], last=labels[before[-1]])
 
 
 def _rates(study: Study, panel: Panel, periods: np.ndarray) -> np.ndarray:

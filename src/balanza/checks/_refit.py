@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balanza.checks import _twoway
+from balanza.checks import _twoway, _words
 from balanza.contract import CheckSpec, Estimate, Panel, Scale, Study
 from balanza.errors import BalanzaError, Unsupported
 from balanza.estimators import _summary
@@ -20,6 +20,7 @@ from balanza.kernels import cluster_moments
 from balanza.kernels.cluster_moments import Moments
 from balanza.kernels.jackknife import leaves_out
 from balanza.registry import find
+from balanza.say import joined, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ MOST_ROWS = 4_000_000
 """Up to how many rows, over all refits, the headline is refitted: some ten seconds of the slowest that is not SLOW."""
 MOST_TERMS = 4_000_000_000
 """The same for systems of all terms that change by period: their number cubed, times clusters, times refits."""
-AS_IT_IS = "as it is"
+AS_IT_IS = say("as it is")
 COLUMNS = ("case", "treatment", "value", "standard_error", "low", "high", "p_value", "n_units", "note")
 
 
@@ -47,6 +48,7 @@ class Line:
     p_value: float | None = None
     n_units: int | None = None
     note: str = ""
+    why: str = ""
 
     @property
     def made(self) -> bool:
@@ -84,7 +86,10 @@ def from_effects(case: str, study: Study, effects: Sequence[_twoway.Effect], n_u
 
 def refused(case: str, study: Study, reason: str) -> Lines:
     """Lines of a refit that could not be made."""
-    return [Line(case, treatment.name, note=f"not possible: {reason}") for treatment in study.treatments]
+    return [
+        Line(case, treatment.name, note=say("not possible: {reason}", reason=reason), why=reason)
+        for treatment in study.treatments
+    ]
 
 
 def two_way(spec: CheckSpec) -> Fit:
@@ -119,7 +124,7 @@ class Headline:
         except BalanzaError as refusal:
             return refused(case, study, refusal.problem)
         except np.linalg.LinAlgError:
-            return refused(case, study, "a singular matrix")
+            return refused(case, study, say("a singular matrix"))
         several: Mapping[str, Estimate] = {found.treatment: found} if isinstance(found, Estimate) else found
         self.scale = several[study.treatment.name].scale
         return [_line(case, several[treatment.name]) for treatment in study.treatments]
@@ -127,7 +132,7 @@ class Headline:
 
 def _line(case: str, found: Estimate) -> Line:
     if not np.isfinite([found.value, found.standard_error, *found.interval]).all():
-        return Line(case, found.treatment, note="not possible: the interval has no end")
+        return Line(case, found.treatment, note=say("not possible: the interval has no end"))
     low, high = found.interval
     return Line(
         case,
@@ -198,11 +203,11 @@ def refitter(
         base = fit(AS_IT_IS, study, panel)
         if all(line.made for line in base):
             scale: Scale = "log" if fit.scale == "log" or study.outcome.log else "level"
-            return Refitter(fit, f"by {study.headline}, the headline", scale, base, void)
-        why = f"the headline, {study.headline}, cannot be fitted here" if study.headline else why
+            return Refitter(fit, say("by {headline}, the headline", headline=study.headline), scale, base, void)
+        why = say("the headline, {headline}, cannot be fitted here", headline=study.headline) if study.headline else why
     _, effects = _twoway.fit(design := _twoway.read(spec, study, panel))
     base = from_effects(AS_IT_IS, study, effects, len(design.outcome))
-    engine = "by the two-way fit" + (f" ({why})" if why else "")
+    engine = say("by the two-way fit ({why})", why=why) if why else say("by the two-way fit")
     return Refitter(two_way(spec), engine, two_way_scale(study), base, void)
 
 
@@ -214,15 +219,24 @@ def two_way_scale(study: Study) -> Scale:
 def _against(study: Study, panel: Panel, refits: int) -> str:
     """Why the headline is not refitted; empty where it is."""
     if study.headline is None:
-        return "the study names no headline"
+        return say("the study names no headline")
     if study.headline in SLOW:
-        return f"the headline, {study.headline}, takes too long to refit"
+        return say("the headline, {headline}, takes too long to refit", headline=study.headline)
     if len(panel.frame) * refits > MOST_ROWS:
-        return f"with {len(panel.frame):,} rows the headline, {study.headline}, takes too long for {refits} refits"
+        return say(
+            "with {n_frame:,} rows the headline, {headline}, takes too long for {refits} refits",
+            n_frame=len(panel.frame),
+            headline=study.headline,
+            refits=refits,
+        )
     terms = panel.n_periods * (1 + len([name for name in study.covariates if name != "graph"]))
     clusters = panel.n_clusters if leaves_out(panel.n_clusters) else 1
     if terms**3 * clusters * refits > MOST_TERMS:
-        return f"with its covariates the headline, {study.headline}, takes too long for {refits} refits"
+        return say(
+            "with its covariates the headline, {headline}, takes too long for {refits} refits",
+            headline=study.headline,
+            refits=refits,
+        )
     return ""
 
 
@@ -252,7 +266,7 @@ def difference(one: Moments, other: Moments, index: int) -> _twoway.Effect:
         changes = left[0] - left[1] - value
         if not np.isnan(changes).any():
             error = float(np.sqrt((clusters - 1) / clusters * (changes**2).sum()))
-            return _twoway.Effect(value, error, clusters - 1, "cluster jackknife (CV3)")
+            return _twoway.Effect(value, error, clusters - 1, say("cluster jackknife (CV3)"))
     influence = [found.residual @ found.inverse[:, index] for found in (one, other)]
     error = float(np.sqrt(clusters / (clusters - 1) * ((influence[0] - influence[1]) ** 2).sum()))
     return _twoway.Effect(value, error, clusters - 1, cluster_moments.SANDWICH)
@@ -290,68 +304,72 @@ def verdict(fitter: Refitter, lines: Lines, study: Study) -> tuple[bool | None, 
 def not_judged(fitter: Refitter) -> str:
     """A sentence on why nothing is judged of some treatments, with a space before it; empty where all are."""
     reasons = dict.fromkeys(reason for reason in fitter.void.values() if reason)
-    return "".join(f" Nothing is judged: {reason}." for reason in reasons)
+    return joined(say(" Nothing is judged: {void}.", void=reason) for reason in reasons)
 
 
 def shown(line: Line, scale: Scale) -> str:
     """An estimate with its interval, in words for a reader."""
     value, low, high = numbers(line)
     if scale == "log":
-        return f"{percent(value)} ({percent(low)} to {percent(high)})"
-    return f"{value:.3g} ({low:.3g} to {high:.3g})"
+        return say(
+            "{value} ({low} to {high})",
+            value=percent(value),
+            low=percent(low),
+            high=percent(high),
+        )
+    return say("{value:.3g} ({low:.3g} to {high:.3g})", value=value, low=low, high=high)
 
 
 def size(value: float, scale: Scale) -> str:
     """An estimate without its interval."""
-    return percent(value) if scale == "log" else f"{value:.3g}"
+    return percent(value) if scale == "log" else say("{value:.3g}", value=value)
 
 
 def percent(value: float) -> str:
     """A logarithm of a ratio as a change in per cent."""
     change = 100 * float(np.expm1(min(value, 50.0)))
-    return f"{change:+.1f} %" if abs(change) < 1e4 else f"{change:+.2g} %"
+    return say("{change:+.1f} %", change=change) if abs(change) < 1e4 else say("{change:+.2g} %", change=change)
 
 
 def spread(lines: Lines, scale: Scale) -> str:
     """The lowest and the highest of some estimates."""
     values = [numbers(line)[0] for line in lines]
-    return f"{size(min(values), scale)} to {size(max(values), scale)}"
+    return say("{low} to {high}", low=size(min(values), scale), high=size(max(values), scale))
 
 
 def claimed(line: Line) -> str:
     """What an estimate claims, in words."""
-    return {1: "a rise", -1: "a fall", 0: "no clear effect"}[line.sign]
+    return {1: say("a rise"), -1: say("a fall"), 0: say("no clear effect")}[line.sign]
 
 
 def finding(fitter: Refitter) -> str:
     """What the study finds, as the subject of a sentence in the singular."""
+    return say("The finding ({told})", told=all_claimed(fitter))
+
+
+def all_claimed(fitter: Refitter) -> str:
+    """What the study claims of each treatment that is judged."""
     told = [
-        (f"{line.treatment}: " if len(fitter.base) > 1 else "") + claimed(line)
+        (joined([line.treatment, ": "]) if len(fitter.base) > 1 else "") + claimed(line)
         for line in fitter.base
         if not fitter.void[line.treatment]
     ]
-    return f"The finding ({'; '.join(told)})"
+    return joined(told, "; ")
 
 
 def lead(study: Study, treatment: str) -> str:
     """How a part of a sentence names its treatment: not at all where there is one only."""
-    return f"{treatment}: " if len(study.treatments) > 1 else ""
+    return joined([treatment, ": "]) if len(study.treatments) > 1 else ""
 
 
 def per(study: Study, treatment: str) -> str:
     """The unit that an effect is stated for."""
     item = next(item for item in study.treatments if item.name == treatment)
-    return f"per {item.unit or 'unit of treatment'}"
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """A count with its noun."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return say("per {unit}", unit=item.unit or say("unit of treatment"))
 
 
 def table(lines: Iterable[Line], **more: Mapping[str, Any]) -> pd.DataFrame:
     """All refits, a row each; `more` are further columns by case."""
-    import pandas as pd
 
     rows = [
         {
@@ -368,16 +386,15 @@ def table(lines: Iterable[Line], **more: Mapping[str, Any]) -> pd.DataFrame:
         | {name: values.get(line.case) for name, values in more.items()}
         for line in lines
     ]
-    return pd.DataFrame(rows, columns=[*COLUMNS, *more])
+    return _words.table(rows, [*COLUMNS, *more])
 
 
 def strip(lines: Iterable[Line]) -> pd.DataFrame:
     """Label, value, low and high of each refit that was made, for a strip of estimates."""
-    import pandas as pd
 
     rows = [
         {"label": line.case, "treatment": line.treatment, "value": line.value, "low": line.low, "high": line.high}
         for line in lines
         if line.made
     ]
-    return pd.DataFrame(rows, columns=["label", "treatment", "value", "low", "high"])
+    return _words.table(rows, ["label", "treatment", "value", "low", "high"])

@@ -11,6 +11,7 @@ import numpy as np
 
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import say
 
 SPEC = CheckSpec(
     name="_template",
@@ -59,7 +60,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 
     headline = {item.treatment: item.value for stem, item in estimates.items() if stem.split(".")[0] == study.headline}
     if not headline:
-        raise Unsupported("the headline did not run", where=SPEC.name, cure="Name one that does as `headline`")
+        raise Unsupported(
+            say("the headline did not run"), where=SPEC.name, cure=say("Name one that does as `headline`")
+        )
     table = pd.DataFrame(
         [
             {"estimate": stem, "treatment": item.treatment, "agrees": item.value * headline[item.treatment] > 0}
@@ -68,5 +71,10 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         ]
     )
     agree, total = int(table["agrees"].sum()), len(table)
-    sentence = f"{agree} of {total} estimates have the sign of the headline, {study.headline}, itself included."
+    sentence = say(
+        "{agree} of {total} estimates have the sign of the headline, {headline}, itself included.",
+        agree=agree,
+        total=total,
+        headline=study.headline,
+    )
     return CheckResult(SPEC.name, None, sentence, {"agree": agree, "total": total}, table)

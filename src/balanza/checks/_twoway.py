@@ -18,10 +18,11 @@ from balanza.kernels import cluster_moments, poisson
 from balanza.kernels.cluster_moments import Moments
 from balanza.kernels.jackknife import leaves_out
 from balanza.kernels.within import Degenerate
+from balanza.say import say, say_n
 
 FEWEST_TREATED = 5
 """With fewer treated clusters a clustered standard error is far too small (Conley and Taber 2011)."""
-INSTEAD = "read `conley_taber` and `randomization` instead"
+INSTEAD = say("read `conley_taber` and `randomization` instead")
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def trimmed(design: Design) -> Design:
     codes = np.unique(design.cluster[units])
     if len(codes) < 2:
         raise Unsupported(
-            "fewer than two clusters have rows that tell anything", where=design.where, cure="Use wider rows"
+            say("fewer than two clusters have rows that tell anything"), where=design.where, cure=say("Use wider rows")
         )
     keep = np.ix_(units, periods)
     return replace(
@@ -229,11 +230,20 @@ def void_error(design: Design, index: int, treatment: Treatment, effect: Effect)
         some, all_on = (np.bincount(design.cluster, rows.sum(axis=1)) for rows in (on, seen))
         moved = int(((some > 0) & (some < all_on)).sum())
         if moved < FEWEST_TREATED:
-            what = f"{design.names[index]} changes in {moved} cluster{'' if moved == 1 else 's'} only"
-            return f"{what}, too few for a clustered standard error: {INSTEAD}"
+            what = say_n(
+                "{treatment} changes in {n} cluster only",
+                "{treatment} changes in {n} clusters only",
+                moved,
+                treatment=design.names[index],
+            )
+            return say("{what}, too few for a clustered standard error: {instead}", what=what, instead=INSTEAD)
     if effect.error_type != cluster_moments.SANDWICH or not leaves_out(effect.freedom + 1):
         return None
-    return f"the effect of {design.names[index]} hangs on a single cluster, so that it has no jackknife: {INSTEAD}"
+    return say(
+        "the effect of {treatment} hangs on a single cluster, so that it has no jackknife: {instead}",
+        treatment=design.names[index],
+        instead=INSTEAD,
+    )
 
 
 def paths(design: Design, index: int) -> np.ndarray | str:
@@ -249,18 +259,22 @@ def paths(design: Design, index: int) -> np.ndarray | str:
 
     highest, lowest = extreme(-np.inf, np.maximum.at), extreme(np.inf, np.minimum.at)
     if np.isinf(highest).any():
-        return "clusters lack rows in some periods"
+        return say("clusters lack rows in some periods")
     if (highest - lowest).max() > 1e-9 * max(1.0, np.abs(highest).max()):
-        return f"{design.names[index]} differs within a cluster; cluster where it is assigned"
+        return say("{treatment} differs within a cluster; cluster where it is assigned", treatment=design.names[index])
     return highest
 
 
 def _refusal(problem: Degenerate, design: Design) -> Unsupported:
     names = (*design.names, *design.varying_names)
-    what = "a baseline covariate's slopes" if problem.index is None else names[problem.index]
+    what = say("a baseline covariate's slopes") if problem.index is None else names[problem.index]
     sentences = {
-        "collinear": f"{what} has no variation of its own beside unit and period effects and the other terms",
-        "separated": f"the coefficient of {what} runs to infinity",
-        "diverged": "the likelihood's maximum was not found",
+        "collinear": say(
+            "{what} has no variation of its own beside unit and period effects and the other terms", what=what
+        ),
+        "separated": say("the coefficient of {what} runs to infinity", what=what),
+        "diverged": say("the likelihood's maximum was not found"),
     }
-    return Unsupported(sentences[problem.reason], where=design.where, cure="See what the estimators say of this study")
+    return Unsupported(
+        sentences[problem.reason], where=design.where, cure=say("See what the estimators say of this study")
+    )

@@ -16,6 +16,7 @@ from balanza.checks import _refit, _twoway
 from balanza.checks._refit import Line, Lines, Refitter
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import joined, say, say_n
 
 MONTHS = (1, 3, 6)
 
@@ -74,15 +75,22 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     steps = [step for step in wanted if step < min(int(code.min()) for code in _begun(first, panel))]
     if not steps:
         raise Unsupported(
-            "no time lies before the treatment", where=SPEC.name, cure="Start the window earlier, or give a `start`"
+            say("no time lies before the treatment"),
+            where=SPEC.name,
+            cure=say("Start the window earlier, or give a `start`"),
         )
     fitter = _refit.refitter(SPEC, study, panel, rng, len(steps) + 1)
     out: Lines = []
     leads: Lines = []
+    times: dict[str, str] = {}
     for step in steps:
-        what = _refit.plural(step, "month" if panel.periods_per_year == 12 else "period").removeprefix("1 ")
-        out += fitter.tried(f"without the {what} before", study, altered.keep, panel, _outside(panel, first, step))
-        leads += _lead(study, panel, first, step, f"in the {what} before")
+        what = (
+            say_n("month", "{n} months", step) if panel.periods_per_year == 12 else say_n("period", "{n} periods", step)
+        )
+        case = say("without the {what} before", what=what)
+        times[case] = what
+        out += fitter.tried(case, study, altered.keep, panel, _outside(panel, first, step))
+        leads += _lead(study, panel, first, step, say("in the {what} before", what=what))
     passed, broken = _refit.verdict(fitter, out, study)
     limit = (1 - study.level) / max(1, sum(line.made for line in leads))
     early = [line for line in leads if _clear(line, limit) and not fitter.void[line.treatment]]
@@ -96,7 +104,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         "scale": fitter.scale,
     }
     every = [*fitter.base, *out, *leads]
-    sentence = _sentence(study, fitter, out, leads, broken, early, passed)
+    sentence = _sentence(study, fitter, out, times, leads, broken, early, passed)
     return CheckResult(SPEC.name, passed, sentence, values, _refit.table(every), _refit.strip(every))
 
 
@@ -133,7 +141,7 @@ def _lead(study: Study, panel: Panel, first: Mapping[str, np.ndarray], step: int
         both = replace(
             design,
             treatments=np.concatenate([np.stack(ahead), design.treatments]),
-            names=(*(f"{name} to come" for name in design.names), *design.names),
+            names=(*(say("{name} to come", name=name) for name in design.names), *design.names),
         )
         effects = _twoway.fit(_twoway.trimmed(both))[1]
     except Unsupported as refusal:
@@ -142,43 +150,70 @@ def _lead(study: Study, panel: Panel, first: Mapping[str, np.ndarray], step: int
 
 
 def _sentence(
-    study: Study, fitter: Refitter, out: Lines, leads: Lines, broken: Lines, early: Lines, passed: bool | None
+    study: Study,
+    fitter: Refitter,
+    out: Lines,
+    times: Mapping[str, str],
+    leads: Lines,
+    broken: Lines,
+    early: Lines,
+    passed: bool | None,
 ) -> str:
     scale = _refit.two_way_scale(study)
     parts = []
     for base in fitter.base:
         left, ahead = _refit.of(out, base.treatment), _refit.of(leads, base.treatment)
         parts.append(
-            f"{_refit.lead(study, base.treatment)}{_refit.per(study, base.treatment)} the estimate is"
-            f" {_refit.shown(base, fitter.scale)}; without {_times(left)} before the treatment it is"
-            f" {_refit.spread(left, fitter.scale)}"
+            say(
+                "{lead}{per} the estimate is {shown}; without {times} before the treatment it is {spread}",
+                lead=_refit.lead(study, base.treatment),
+                per=_refit.per(study, base.treatment),
+                shown=_refit.shown(base, fitter.scale),
+                times=_listed([times[line.case] for line in left]),
+                spread=_refit.spread(left, fitter.scale),
+            )
             if left
-            else f"{_refit.lead(study, base.treatment)}the estimate cannot be had without the time just before"
+            else say(
+                "{lead}the estimate cannot be had without the time just before", lead=_refit.lead(study, base.treatment)
+            )
         )
         if ahead:
             parts.append(
-                f"in that time itself the two-way fit finds {_refit.spread(ahead, scale)}"
-                f" ({sum(line.sign != 0 for line in ahead) or 'none'} of {len(ahead)} with an interval without zero)"
+                say(
+                    "in that time itself the two-way fit finds {spread} ({ahead} of {n_ahead} with an"
+                    " interval without zero)",
+                    spread=_refit.spread(ahead, scale),
+                    ahead=sum(line.sign != 0 for line in ahead) or say("none"),
+                    n_ahead=len(ahead),
+                )
             )
-    text = f"Refitted {fitter.engine}: {'; '.join(parts)}."
+    text = say("Refitted {engine}: {parts}.", engine=fitter.engine, parts=joined(parts, "; "))
     if passed is None:
-        return f"{text}{_refit.not_judged(fitter)}"
+        return joined([text, _refit.not_judged(fitter)])
     if passed:
-        found = _refit.finding(fitter)
-        return f"{text} The outcome did not clearly move ahead of the treatment, and t{found[1:]} stands."
+        return say(
+            "{text} The outcome did not clearly move ahead of the treatment, and the finding ({told}) stands.",
+            text=text,
+            told=_refit.all_claimed(fitter),
+        )
     ends = []
     if early:
-        names = ", ".join(f"{_refit.lead(study, line.treatment)}{line.case}" for line in early)
-        ends.append(f" The outcome moved before the treatment began: {names}.")
+        names = joined((joined([_refit.lead(study, line.treatment), line.case]) for line in early), ", ")
+        ends.append(say(" The outcome moved before the treatment began: {names}.", names=names))
     if broken:
-        names = ", ".join(
-            f"{_refit.lead(study, line.treatment)}{line.case} ({_refit.claimed(line)})" for line in broken
+        names = joined(
+            (
+                joined([_refit.lead(study, line.treatment), line.case, " (", _refit.claimed(line), ")"])
+                for line in broken
+            ),
+            ", ",
         )
-        ends.append(f" {_refit.finding(fitter)} changes {names} the treatment.")
-    return f"{text}{''.join(ends)}"
+        ends.append(say(" {finding} changes {names} the treatment.", finding=_refit.finding(fitter), names=names))
+    return joined([text, joined(ends, "")])
 
 
-def _times(lines: Lines) -> str:
+def _listed(times: list[str]) -> str:
     """Which times were left out, in short."""
-    times = [line.case.removeprefix("without the ").removesuffix(" before") for line in lines]
-    return f"the {times[0]}" if len(times) == 1 else f"the {', '.join(times[:-1])} or {times[-1]}"
+    if len(times) == 1:
+        return say("the {time}", time=times[0])
+    return say("the {times} or {last}", times=joined(times[:-1], ", "), last=times[-1])

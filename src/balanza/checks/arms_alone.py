@@ -18,6 +18,7 @@ from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.estimators import _summary
 from balanza.kernels import cluster_moments
 from balanza.kernels.cluster_moments import Moments
+from balanza.say import joined, say
 
 SPEC = CheckSpec(
     name="arms_alone",
@@ -84,9 +85,15 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     values |= {f"correlation_{names[a]}_{names[b]}": float(correlation[a, b]) for a, b in pairs}
     parts = [_sentence(study, design, index, row) for index, row in enumerate(rows)]
     parts += [
-        f"Net of all other terms, {names[a]} and {names[b]} correlate by {correlation[a, b]:.2f}." for a, b in pairs
+        say(
+            "Net of all other terms, {one} and {other} correlate by {correlation:.2f}.",
+            one=names[a],
+            other=names[b],
+            correlation=correlation[a, b],
+        )
+        for a, b in pairs
     ]
-    return CheckResult(SPEC.name, None, " ".join(parts), values, table)
+    return CheckResult(SPEC.name, None, joined(parts, " "), values, table)
 
 
 def _row(
@@ -117,10 +124,16 @@ def _correlations(design: Design, joint: Moments) -> np.ndarray:
 
 def _sentence(study: Study, design: Design, index: int, row: Mapping[str, Any]) -> str:
     alone, joint = (_pairs.read(row[key], design.counts) for key in ("alone", "joint"))
-    start = (
-        f"Per {_pairs.unit(study.treatments[index])}, {study.outcome.column} change by {alone} with"
-        f" {design.names[index]} alone and by {joint} jointly"
+    start = say(
+        "Per {unit}, {column} change by {alone} with {treatment} alone and by {joint} jointly",
+        unit=_pairs.unit(study.treatments[index]),
+        column=study.outcome.column,
+        alone=alone,
+        treatment=design.names[index],
+        joint=joint,
     )
     if row["p_value"] is None:
-        return f"{start}; an effect hangs on a single cluster, so that the difference has no standard error."
-    return f"{start}: the difference {_pairs.told(row['p_value'], study)}."
+        return say(
+            "{start}; an effect hangs on a single cluster, so that the difference has no standard error.", start=start
+        )
+    return say("{start}: the difference {told}.", start=start, told=_pairs.told(row["p_value"], study))

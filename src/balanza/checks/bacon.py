@@ -14,6 +14,7 @@ from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _guard, _rates
 from balanza.kernels.bacon import FORBIDDEN, SORTS, Comparisons, cohort_means, decompose, effect_weights
+from balanza.say import joined, say, say_n
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,10 +65,10 @@ Negative $w_{gt}$ are counted and summed: with them the coefficient can be negat
     ),
 )
 WORDS = {
-    SORTS[0]: "treated with never treated units",
-    SORTS[1]: "earlier treated with later, not yet treated units",
-    SORTS[2]: "later with earlier, already treated units",
-    SORTS[3]: "treated units with those treated from the first period on",
+    SORTS[0]: say("treated with never treated units"),
+    SORTS[1]: say("earlier treated with later, not yet treated units"),
+    SORTS[2]: say("later with earlier, already treated units"),
+    SORTS[3]: say("treated units with those treated from the first period on"),
 }
 
 
@@ -117,22 +118,26 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 def _sample(study: Study, panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The outcome of the linear two-way fit, cohorts with n_periods for never, and weights of units."""
     if len(study.treatments) > 1:
-        raise Unsupported("takes one treatment", where=SPEC.name, cure="Ask about each in a study of its own")
+        raise Unsupported(say("takes one treatment"), where=SPEC.name, cure=say("Ask about each in a study of its own"))
     _guard.require(SPEC, study, panel)
     if any(name != "graph" for name in study.covariates):
-        raise Unsupported("takes no covariates", where=SPEC.name, cure="Read it on the study without covariates")
+        raise Unsupported(
+            say("takes no covariates"), where=SPEC.name, cure=say("Read it on the study without covariates")
+        )
     if not panel.balanced:
         raise Unsupported(
-            "needs a row of each unit in each period", where=SPEC.name, cure="Fill the rows, or leave such units out"
+            say("needs a row of each unit in each period"),
+            where=SPEC.name,
+            cure=say("Fill the rows, or leave such units out"),
         )
     weights = np.ones(panel.n_units)
     if study.weights:
         given = panel.matrix("weight")
         if not np.array_equal(given.min(axis=1), given.max(axis=1)):
             raise Unsupported(
-                f"needs weights that stay the same within units, and {study.weights} changes",
+                say("needs weights that stay the same within units, and {weights} changes", weights=study.weights),
                 where=SPEC.name,
-                cure="Take the weight of one period",
+                cure=say("Take the weight of one period"),
             )
         weights = given[:, 0]
     cohort = panel.by_unit(f"g_{study.treatment.name}")
@@ -173,39 +178,51 @@ def _by_sort(found: Comparisons) -> dict[str, tuple[float, float]]:
 
 def _sentence(study: Study, panel: Panel, found: Comparisons, values: Mapping[str, Any]) -> str:
     n = values["n_comparisons"]
-    start = (
-        f"The linear two-way effect of {study.treatment.unit or study.treatment.name} on {_rates.scale(study, panel)},"
-        f" {values['coefficient']:.4g}, "
+    start = say(
+        "The linear two-way effect of {unit} on {scale}, {coefficient:.4g}, ",
+        unit=study.treatment.unit or study.treatment.name,
+        scale=_rates.scale(study, panel),
+        coefficient=values["coefficient"],
     )
     shares = [
-        f"{100 * weight:.1f} %{'' if place else ' of the weight compares'} {WORDS[sort]} (mean"
-        f" {values['means'][sort]:.4g})"
+        say(
+            "{weight:.1f} % {compared} (mean {mean:.4g})",
+            weight=100 * weight,
+            compared=WORDS[sort] if place else say("of the weight compares {sort}", sort=WORDS[sort]),
+            mean=values["means"][sort],
+        )
         for place, (sort, weight) in enumerate(values["weights"].items())
     ]
     if n == 1:
-        parts = f"is one comparison, of {WORDS[next(iter(values['weights']))]}."
+        parts = say("is one comparison, of {sort}.", sort=WORDS[next(iter(values["weights"]))])
     else:
-        parts = f"is the mean of {n} comparisons: {_listed(shares)}."
+        parts = say("is the mean of {n} comparisons: {listed}.", n=n, listed=_listed(shares))
     forbidden = ""
     if 0 < values["forbidden"] < 1:
         clean = ~np.isin(np.array(SORTS)[found.sort], FORBIDDEN)
         without = float(found.weight[clean] @ found.value[clean] / found.weight[clean].sum())
-        forbidden = (
-            " Where already treated units are the controls, changes of their own effect are subtracted; without these"
-            f" comparisons the mean is {without:.4g}."
+        forbidden = say(
+            " Where already treated units are the controls, changes of their own effect are"
+            " subtracted; without these comparisons the mean is {without:.4g}.",
+            without=without,
         )
     elif values["forbidden"]:
-        forbidden = " All controls are already treated units, changes of whose own effect are subtracted."
+        forbidden = say(" All controls are already treated units, changes of whose own effect are subtracted.")
     count, of = values["n_negative"], values["n_effects"]
-    signs = f" None of the {of} effects by cohort and period has a negative weight."
+    signs = say(" None of the {of} effects by cohort and period has a negative weight.", of=of)
     if count:
-        signs = (
-            f" Of {of} effects by cohort and period, {count} {'has' if count == 1 else 'have'} a negative weight,"
-            f" {'of' if count == 1 else 'together'} {values['negative']:.3f} beside"
-            f" {1 - values['negative']:.3f} for all others."
+        signs = say_n(
+            " Of {of} effects by cohort and period, {n} has a negative weight, of {negative:.3f}"
+            " beside {positive:.3f} for all others.",
+            " Of {of} effects by cohort and period, {n} have a negative weight, together"
+            " {negative:.3f} beside {positive:.3f} for all others.",
+            count,
+            of=of,
+            negative=values["negative"],
+            positive=1 - values["negative"],
         )
-    return f"{start}{parts}{forbidden}{signs}"
+    return joined([start, parts, forbidden, signs])
 
 
 def _listed(items: list[str]) -> str:
-    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+    return items[0] if len(items) == 1 else say("{items} and {last}", items=joined(items[:-1], ", "), last=items[-1])

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from balanza.checks import _null, _twoway
+from balanza.checks import _null, _twoway, _words
 from balanza.checks._twoway import Design, Effect
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study, Treatment
 from balanza.estimators import _summary
 from balanza.kernels import inversion, wild_bootstrap
 from balanza.kernels.wild_bootstrap import Signs
+from balanza.say import joined, say
 
 SPEC = CheckSpec(
     name="bootstrap",
@@ -89,7 +90,6 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     Unsupported
         If the two-way fit does not exist, or `draws` is not a whole number from 99 on.
     """
-    import pandas as pd
 
     design = _twoway.read(SPEC, study, panel)
     flips = _null.signs(SPEC, study, int(design.cluster.max()) + 1, rng)
@@ -101,8 +101,8 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         tested = np.arange(len(rows))
         scores = _null.scores(design, tested, np.zeros(len(rows)))
         joint = inversion.p_value(wild_bootstrap.wald(*wild_bootstrap.draw(scores, flips)))
-        rows.append({"treatment": "all together", "p_value": float(joint)})
-    table = pd.DataFrame(rows)
+        rows.append({"treatment": say("all together"), "p_value": float(joint)})
+    table = _words.table(rows)
     verdicts = [row["stands"] for row in rows if row.get("stands") is not None]
     values = {
         "p_value": rows[0]["p_value"],
@@ -135,7 +135,11 @@ def _row(
     void = _twoway.void_error(design, index, treatment, effect)
     alpha = 1 - level
     if void is None and flips.exhaustive and 2 / len(flips.packed) > alpha:
-        void = f"with {flips.n_clusters} clusters p cannot fall below {2 / len(flips.packed):.2g}"
+        void = say(
+            "with {n_clusters} clusters p cannot fall below {least:.2g}",
+            n_clusters=flips.n_clusters,
+            least=2 / len(flips.packed),
+        )
     return {
         "treatment": treatment.name,
         "value": effect.value,
@@ -154,36 +158,53 @@ def _row(
 def _sentence(study: Study, design: Design, rows: list[dict[str, Any]], flips: Signs) -> str:
     draws = len(flips.packed)
     how = (
-        f"With all {draws:,} ways to turn the signs of {flips.n_clusters:,} clusters' residuals"
+        say(
+            "With all {draws:,} ways to turn the signs of {n_clusters:,} clusters' residuals",
+            draws=draws,
+            n_clusters=flips.n_clusters,
+        )
         if flips.exhaustive
-        else f"With the signs of {flips.n_clusters:,} clusters' residuals turned at random {draws - 1:,} times"
+        else say(
+            "With the signs of {n_clusters:,} clusters' residuals turned at random {draws:,} times",
+            n_clusters=flips.n_clusters,
+            draws=draws - 1,
+        )
     )
-    kind = "score" if design.counts else "restricted wild"
+    kind = say("score") if design.counts else say("restricted wild")
     parts = [_part(design, row, study.level, len(study.treatments) > 1) for row in rows if "t_p_value" in row]
-    joint = [f"all together {inversion.shown(row['p_value'])}" for row in rows if "t_p_value" not in row]
-    text = f"{how} ({kind} cluster bootstrap of the two-way fit): {'; '.join(parts + joint)}."
+    joint = [say("all together {p}", p=inversion.shown(row["p_value"])) for row in rows if "t_p_value" not in row]
+    text = say(
+        "{how} ({kind} cluster bootstrap of the two-way fit): {found}.",
+        how=how,
+        kind=kind,
+        found=joined(parts + joint, "; "),
+    )
     lost = [row["treatment"] for row in rows if row.get("stands") is False]
     if lost:
-        text += f" What Student's t finds of {' and '.join(lost)} the bootstrap does not."
+        text += say(" What Student's t finds of {lost} the bootstrap does not.", lost=joined(lost, say(" and ")))
     void = list(dict.fromkeys(row["note"] for row in rows if row.get("note")))
     if void:
-        text += f" Not judged: {'; '.join(void)}."
+        text += say(" Not judged: {void}.", void=joined(void, "; "))
     return text
 
 
 def _part(design: Design, row: dict[str, Any], level: float, named: bool) -> str:
     def shown(low: float, high: float) -> str:
         ends = [_end(end, design.counts) for end in (low, high)]
-        return f"{100 * level:.0f} % interval {ends[0]} to {ends[1]}"
+        return say("{level:.0f} % interval {low} to {high}", level=100 * level, low=ends[0], high=ends[1])
 
-    name = f"{row['treatment']} " if named else ""
-    return (
-        f"{name}{inversion.shown(row['p_value'])}, {shown(row['low'], row['high'])}"
-        f" (Student's t: {inversion.shown(row['t_p_value'])}, {shown(row['t_low'], row['t_high'])})"
+    name = joined([row["treatment"], " "]) if named else ""
+    return say(
+        "{name}{p}, {interval} (Student's t: {t_p}, {t_interval})",
+        name=name,
+        p=inversion.shown(row["p_value"]),
+        interval=shown(row["low"], row["high"]),
+        t_p=inversion.shown(row["t_p_value"]),
+        t_interval=shown(row["t_low"], row["t_high"]),
     )
 
 
 def _end(value: float, counts: bool) -> str:
     if not np.isfinite(value):
-        return "no bound"
-    return f"{100 * np.expm1(value):+.1f} %" if counts else f"{value:.4g}"
+        return say("no bound")
+    return say("{change:+.1f} %", change=100 * np.expm1(value)) if counts else say("{value:.4g}", value=value)

@@ -21,6 +21,7 @@ from balanza.checks._twoway import Design
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
 from balanza.kernels.cluster_moments import Moments
+from balanza.say import joined, say
 
 SPEC = CheckSpec(
     name="cluster_sums",
@@ -53,7 +54,12 @@ of both fits at once (CV3 up to 100 clusters, beyond that the sandwich of the tw
         "Passed where the two answers lie within one standard error of the estimate, for each treatment",
     ),
 )
-ROWS, SUMS, HEARD, HELD = "rows of units", "sums of clusters", "sums without silent units", "shares of people held"
+ROWS, SUMS, HEARD, HELD = (
+    say("rows of units"),
+    say("sums of clusters"),
+    say("sums without silent units"),
+    say("shares of people held"),
+)
 
 
 def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
@@ -81,9 +87,11 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     import pandas as pd
 
     if panel.n_units == panel.n_clusters:
-        raise Unsupported("each cluster is one unit, so that the rows are the sums", where=SPEC.name)
+        raise Unsupported(say("each cluster is one unit, so that the rows are the sums"), where=SPEC.name)
     if any(name != "graph" for name in study.covariates):
-        raise Unsupported("covariates of units have no sums", where=SPEC.name, cure="Run it on a study without")
+        raise Unsupported(
+            say("covariates of units have no sums"), where=SPEC.name, cure=say("Run it on a study without")
+        )
     for treatment in study.treatments:
         known_paths(treatment, panel, SPEC.name)
     whole = _twoway.whole(SPEC, study, panel)
@@ -106,11 +114,14 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     }
     passed = all(abs(row["difference"]) <= row["standard_error"] for row in rows)
     parts = [_sentence(study, index, row) for index, row in enumerate(rows)]
-    silent = (
-        f" {values['silent_units']:,} units, with {100 * values['silent_people']:.1f} % of the people, have no"
-        f" {study.outcome.column} at all and tell nothing in rows of units; in the sums their people count."
+    silent = say(
+        " {silent_units:,} units, with {silent_people:.1f} % of the people, have no {column} at"
+        " all and tell nothing in rows of units; in the sums their people count.",
+        silent_units=values["silent_units"],
+        silent_people=100 * values["silent_people"],
+        column=study.outcome.column,
     )
-    sentence = " ".join(parts) + (silent if values["silent_units"] else "")
+    sentence = joined(parts, " ") + (silent if values["silent_units"] else "")
     return CheckResult(SPEC.name, passed, sentence, values, pd.DataFrame(rows), _refit.strip(lines))
 
 
@@ -172,17 +183,26 @@ def _row(name: str, index: int, fits: Mapping[str, Moments]) -> dict[str, Any]:
 def _sentence(study: Study, index: int, row: Mapping[str, Any]) -> str:
     treatment, share = study.treatments[index], abs(row["difference"]) / row["standard_error"]
     rows, sums = (_pairs.read(row[key], counts=True) for key in ("rows", "sums"))
-    start = (
-        f"Per {_pairs.unit(treatment)}, {study.outcome.column} change by {rows} in rows of units and by {sums} in sums"
-        f" of clusters: {share:.2g} standard errors apart"
+    start = say(
+        "Per {unit}, {column} change by {rows} in rows of units and by {sums} in sums of"
+        " clusters: {share:.2g} standard errors apart",
+        unit=_pairs.unit(treatment),
+        column=study.outcome.column,
+        rows=rows,
+        sums=sums,
+        share=share,
     )
     causes = {
-        "people of units without events": row["by_silent_units"],
-        "people who move between other units": row["by_moving_people"],
+        say("people of units without events"): row["by_silent_units"],
+        say("people who move between other units"): row["by_moving_people"],
     }
-    told = " and ".join(f"{value:+.2g} by {cause}" for cause, value in causes.items())
-    gaps = f"; gaps in the rows do {row['by_gaps']:+.1g}" if abs(row["by_gaps"]) > NEGLIGIBLE else ""
-    return f"{start} ({told}, in logs{gaps})."
+    told = joined(
+        (say("{value:+.2g} by {cause}", value=value, cause=cause) for cause, value in causes.items()), say(" and ")
+    )
+    gaps = (
+        say("; gaps in the rows do {by_gaps:+.1g}", by_gaps=row["by_gaps"]) if abs(row["by_gaps"]) > NEGLIGIBLE else ""
+    )
+    return say("{start} ({told}, in logs{gaps}).", start=start, told=told, gaps=gaps)
 
 
 NEGLIGIBLE = 1e-6

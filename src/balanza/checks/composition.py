@@ -16,6 +16,7 @@ from balanza.checks import _refit
 from balanza.checks._refit import Lines
 from balanza.contract import CheckResult, CheckSpec, Estimate, Outcome, Panel, Study
 from balanza.estimators import _rates
+from balanza.say import joined, say, say_n
 
 SMALL = 0.5
 
@@ -41,7 +42,7 @@ without the units $i$ that have
         "Where all units have events, that is said, and only small units are left out",
     ),
 )
-WORDS = {"cvegeo": ("municipality", "municipalities"), "state": ("state", "states")}
+WORDS = {"cvegeo": (say("municipality"), say("municipalities")), "state": (say("state"), say("states"))}
 
 
 def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
@@ -74,8 +75,8 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     rate = replace(study, outcome=Outcome(what, "gaussian"))
     cases = {
         "Poisson": (study, ~empty),
-        "Poisson, without the smaller half of the units": (study, ~small),
-        f"{what}, all units": (rate, np.ones(panel.n_units, bool)),
+        say("Poisson, without the smaller half of the units"): (study, ~small),
+        say("{what}, all units", what=what): (rate, np.ones(panel.n_units, bool)),
     }
     if empty.any():
         cases[f"{what}, without units that have no event"] = (rate, ~empty)
@@ -110,23 +111,41 @@ def _ever(panel: Panel, name: str) -> np.ndarray:
 
 
 def _sentence(study: Study, lines: Lines, values: Mapping[str, float | None]) -> str:
-    one, many = WORDS.get(study.unit, ("unit", "units"))
+    one, many = WORDS.get(study.unit, (say("unit"), say("units")))
     column, n = study.outcome.column, int(values["n_empty"] or 0)
     if n:
         share = values["share_of_people_empty"]
-        people = f" with {values['people_empty']:,.0f} people ({100 * share:.1f} % of all)" if share is not None else ""
-        start = (
-            f"{n:,} of {values['n_units']:,} {many}{people} {'has' if n == 1 else 'have'} no {column} in any period,"
-            " and a"
-            f" proportional effect says nothing of {'it' if n == 1 else 'them'}{_treated(study, values)}."
+        people = (
+            say(
+                " with {number:,.0f} people ({share:.1f} % of all)",
+                number=values["people_empty"],
+                share=100 * share,
+            )
+            if share is not None
+            else ""
+        )
+        start = say_n(
+            "{n:,} of {n_units:,} {many}{people} has no {column} in any period, and a proportional"
+            " effect says nothing of it{treated}.",
+            "{n:,} of {n_units:,} {many}{people} have no {column} in any period, and a proportional"
+            " effect says nothing of them{treated}.",
+            n,
+            n_units=values["n_units"],
+            many=many,
+            people=people,
+            column=column,
+            treated=_treated(study, values),
         )
     else:
-        start = f"Each {one} has {column} in some period, so that none is left out."
+        start = say("Each {one} has {column} in some period, so that none is left out.", one=one, column=column)
     share = values["share_of_people_small"]
-    weight = f"{100 * share:.1f} % of the people and " if share is not None else ""
-    half = (
-        f" The smaller half of the {many} holds {weight}{100 * (values['share_of_events_small'] or 0.0):.1f} % of the"
-        f" {column}"
+    weight = say("{share:.1f} % of the people and ", share=100 * share) if share is not None else ""
+    half = say(
+        " The smaller half of the {many} holds {weight}{share_of_events_small:.1f} % of the {column}",
+        many=many,
+        weight=weight,
+        share_of_events_small=100 * (values["share_of_events_small"] or 0.0),
+        column=column,
     )
     return start + half + _compared(study, lines)
 
@@ -136,7 +155,7 @@ def _treated(study: Study, values: Mapping[str, float | None]) -> str:
     if study.treatment.kind == "dose":
         return ""
     count = int(values["n_empty_treated"] or 0)
-    return f"; {count:,} of these {'is' if count == 1 else 'are'} treated"
+    return say_n("; {n:,} of these is treated", "; {n:,} of these are treated", count)
 
 
 def _compared(study: Study, lines: Lines) -> str:
@@ -146,14 +165,18 @@ def _compared(study: Study, lines: Lines) -> str:
         first, second, *linear = own.values()
         if not (first.made and second.made):
             continue
-        text = (
-            f"{_refit.lead(study, treatment.name)}{_refit.per(study, treatment.name)} the two-way Poisson fit gives"
-            f" {_refit.shown(first, 'log')}, and {_refit.shown(second, 'log')} without them"
+        text = say(
+            "{lead}{per} the two-way Poisson fit gives {all}, and {large} without them",
+            lead=_refit.lead(study, treatment.name),
+            per=_refit.per(study, treatment.name),
+            all=_refit.shown(first, "log"),
+            large=_refit.shown(second, "log"),
         )
         if len(linear) == 2 and all(line.made for line in linear):
-            text += (
-                f"; on the rate it gives {_refit.shown(linear[0], 'level')} with units that have none, and"
-                f" {_refit.shown(linear[1], 'level')} without these"
+            text += say(
+                "; on the rate it gives {all} with units that have none, and {some} without these",
+                all=_refit.shown(linear[0], "level"),
+                some=_refit.shown(linear[1], "level"),
             )
         parts.append(text)
-    return f": {'; '.join(parts)}." if parts else "."
+    return joined([": ", joined(parts, "; "), "."]) if parts else "."

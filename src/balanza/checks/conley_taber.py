@@ -23,6 +23,7 @@ from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _rates, _summary
 from balanza.kernels.conley_taber import Placebos, placebos
+from balanza.say import joined, say
 
 SPEC = CheckSpec(
     name="conley_taber",
@@ -144,14 +145,16 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 
 def _require(study: Study, panel: Panel) -> None:
     if len(study.treatments) > 1:
-        raise Unsupported("takes one treatment", where=SPEC.name, cure="Read `randomization` instead")
+        raise Unsupported(say("takes one treatment"), where=SPEC.name, cure=say("Read `randomization` instead"))
     if any(name != "graph" for name in study.covariates):
         raise Unsupported(
-            "takes no covariates", where=SPEC.name, cure="Read `randomization`, or a study without covariates"
+            say("takes no covariates"), where=SPEC.name, cure=say("Read `randomization`, or a study without covariates")
         )
     if not panel.balanced:
         raise Unsupported(
-            "needs a row of each unit in each period", where=SPEC.name, cure="Fill the rows, or read `randomization`"
+            say("needs a row of each unit in each period"),
+            where=SPEC.name,
+            cure=say("Fill the rows, or read `randomization`"),
         )
 
 
@@ -164,15 +167,24 @@ def _cohorts(study: Study, panel: Panel) -> np.ndarray:
     np.maximum.at(last, panel.by_unit("cluster"), cohort)
     if (first != last).any():
         raise Unsupported(
-            f"{study.treatment.name} differs within a cluster", where=SPEC.name, cure="Cluster where it is assigned"
+            say("{treatment} differs within a cluster", treatment=study.treatment.name),
+            where=SPEC.name,
+            cure=say("Cluster where it is assigned"),
         )
     treated, controls = int(((first > 0) & (first < panel.n_periods)).sum()), int((first == panel.n_periods).sum())
     if not 0 < treated <= MOST_TREATED or controls < LEAST_CONTROLS:
         raise Unsupported(
-            f"is for 1 to {MOST_TREATED} treated clusters beside {LEAST_CONTROLS} or more untreated ones, not for"
-            f" {treated} beside {controls} ({study.cluster})",
+            say(
+                "is for 1 to {most_treated} treated clusters beside {least_controls} or more untreated"
+                " ones, not for {treated} beside {controls} ({cluster})",
+                most_treated=MOST_TREATED,
+                least_controls=LEAST_CONTROLS,
+                treated=treated,
+                controls=controls,
+                cluster=study.cluster,
+            ),
             where=SPEC.name,
-            cure="Read the clustered errors where treated clusters are many, and `randomization` otherwise",
+            cure=say("Read the clustered errors where treated clusters are many, and `randomization` otherwise"),
         )
     return first
 
@@ -221,7 +233,8 @@ def _outcome(
     empty = float(((count == 0) @ length).mean() / length.sum())
     rate = count / by_stretch(at_risk)
     if empty <= MOST_EMPTY:
-        what = study.outcome.column + " per head" * bool(study.outcome.exposure) + ", in logs,"
+        per_head = say("{outcome} per head, in logs,", outcome=study.outcome.column)
+        what = per_head if study.outcome.exposure else say("{outcome}, in logs,", outcome=study.outcome.column)
         return np.log((count + 0.5) / by_stretch(at_risk)), "log", what
     if not study.outcome.exposure:
         return rate, "level", study.outcome.column
@@ -230,17 +243,37 @@ def _outcome(
 
 def _sentence(study: Study, cells: _Cells, found: Placebos, values: Mapping[str, Any]) -> str:
     def shown(value: float) -> str:
-        return f"{100 * np.expm1(value):+.1f} %" if cells.scale == "log" else f"{value:.4g}"
+        return (
+            say("{change:+.1f} %", change=100 * np.expm1(value))
+            if cells.scale == "log"
+            else say("{value:.4g}", value=value)
+        )
 
     low, high = values["low"], values["high"]
-    ends = " to ".join(shown(end) if np.isfinite(end) else "no bound" for end in (low, high))
-    how = "all" if found.exhaustive else "drawn at random"
-    left_out = f" {cells.left_out} cluster(s) treated from the first period on are left out." if cells.left_out else ""
-    return (
-        f"With {values['n_treated_clusters']} treated clusters ({study.cluster}) and"
-        f" {values['n_control_clusters']} untreated ones, the two-way effect on {cells.what} is {shown(found.value)};"
-        f" against {values['n_assignments'] - 1} placebo assignments ({how}) its {100 * study.level:.0f} % interval is"
-        f" {ends}, p = {values['p_value']:.3f}. This takes clusters of one size to vary alike; the median treated one"
-        f" has {values['relative_size']:.2g} times the size of the median untreated one, which the placebos are"
-        f" rescaled for.{left_out}"
+    ends = joined((shown(end) if np.isfinite(end) else say("no bound") for end in (low, high)), " to ")
+    how = "all" if found.exhaustive else say("drawn at random")
+    left_out = (
+        say(" {left_out} cluster(s) treated from the first period on are left out.", left_out=cells.left_out)
+        if cells.left_out
+        else ""
+    )
+    return say(
+        "With {n_treated_clusters} treated clusters ({cluster}) and {n_control_clusters}"
+        " untreated ones, the two-way effect on {what} is {shown}; against {n_assignments}"
+        " placebo assignments ({how}) its {level:.0f} % interval is {ends}, p = {p_value:.3f}."
+        " This takes clusters of one size to vary alike; the median treated one has"
+        " {relative_size:.2g} times the size of the median untreated one, which the placebos are"
+        " rescaled for.{left_out}",
+        n_treated_clusters=values["n_treated_clusters"],
+        cluster=study.cluster,
+        n_control_clusters=values["n_control_clusters"],
+        what=cells.what,
+        shown=shown(found.value),
+        n_assignments=values["n_assignments"] - 1,
+        how=how,
+        level=100 * study.level,
+        ends=ends,
+        p_value=values["p_value"],
+        relative_size=values["relative_size"],
+        left_out=left_out,
     )

@@ -18,6 +18,7 @@ from balanza.errors import Unsupported
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.rings import exposed_since
 from balanza.registry import find
+from balanza.say import joined, say
 
 ESTIMATOR = "spillover"
 
@@ -77,10 +78,10 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     left_out: dict[str, int] = {}
     for place, edge in enumerate(edges):
         near = control & (since[:, : place + 1] < NEVER).any(axis=1)
-        case = f"without controls within {edge:g} km"
+        case = say("without controls within {edge:g} km", edge=edge)
         left_out[case] = int(near.sum())
         if near.sum() == control.sum():
-            lines += _refit.refused(case, study, "all untreated units lie within it")
+            lines += _refit.refused(case, study, say("all untreated units lie within it"))
             continue
         lines += fitter.tried(case, study, altered.keep_units, panel, ~near)
     passed, broken = _refit.verdict(fitter, lines, study)
@@ -111,9 +112,9 @@ def _near(study: Study, panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarra
     columns = [given.get(name) for name in ("latitude_column", "longitude_column")]
     if None in columns or any(name not in panel.frame for name in columns):
         raise Unsupported(
-            "the study does not say where its units lie",
+            say("the study does not say where its units lie"),
             where=SPEC.name,
-            cure=f"Give the options `latitude_column` and `longitude_column` of `{ESTIMATOR}`",
+            cure=say("Give the options `latitude_column` and `longitude_column` of `{estimator}`", estimator=ESTIMATOR),
         )
     rings = given.get("rings", find("estimators", ESTIMATOR).spec.options["rings"])
     edges = np.array(rings, float)
@@ -121,7 +122,7 @@ def _near(study: Study, panel: Panel) -> tuple[np.ndarray, np.ndarray, np.ndarra
     cohort = np.where((cohort < 0) | (cohort >= panel.n_periods), NEVER, cohort)
     control = cohort == NEVER
     if not control.any():
-        raise Unsupported("there is no untreated unit", where=SPEC.name, cure="Nothing is to be left out")
+        raise Unsupported(say("there is no untreated unit"), where=SPEC.name, cure=say("Nothing is to be left out"))
     latitude, longitude = (panel.by_unit(str(name)) for name in columns)
     return edges, exposed_since(latitude, longitude, cohort, edges), control
 
@@ -137,25 +138,46 @@ def _sentence(
 ) -> str:
     base = fitter.base[0]
     told = [
-        f"{_refit.shown(line, fitter.scale)} {line.case} ({left_out[line.case]:,} of {controls:,})"
+        say(
+            "{shown} {case} ({left_out:,} of {controls:,})",
+            shown=_refit.shown(line, fitter.scale),
+            case=line.case,
+            left_out=left_out[line.case],
+            controls=controls,
+        )
         for line in lines
         if line.made
     ]
     lost = [
-        f"{line.case} nothing can be told, since {line.note.removeprefix('not possible: ')}"
+        say(
+            "{case} nothing can be told, since {reason}",
+            case=line.case,
+            reason=line.why,
+        )
         for line in lines
         if not line.made
     ]
-    text = (
-        f"Refitted {fitter.engine}, {_refit.per(study, base.treatment)} the estimate is"
-        f" {_refit.shown(base, fitter.scale)} with all controls; {'; '.join([*told, *lost])}."
+    text = say(
+        "Refitted {engine}, {per} the estimate is {shown} with all controls; {part}.",
+        engine=fitter.engine,
+        per=_refit.per(study, base.treatment),
+        shown=_refit.shown(base, fitter.scale),
+        part=joined([*told, *lost], "; "),
     )
     if passed:
-        return f"{text} {_refit.finding(fitter)} does not come from neighbours that the treatment moved too."
+        return say(
+            "{text} {finding} does not come from neighbours that the treatment moved too.",
+            text=text,
+            finding=_refit.finding(fitter),
+        )
     if passed is None:
-        return f"{text}{_refit.not_judged(fitter)}"
-    names = ", ".join(line.case for line in broken)
-    return (
-        f"{text} The estimate leaves its interval, or the finding ({_refit.claimed(base)}) changes, {names}: neighbours"
-        " of treated units may have been moved too, or what controls are left are others."
+        return joined([text, _refit.not_judged(fitter)])
+    names = joined((line.case for line in broken), ", ")
+    return say(
+        "{text} The estimate leaves its interval, or the finding ({claimed}) changes, {names}:"
+        " neighbours of treated units may have been moved too, or what controls are left are"
+        " others.",
+        text=text,
+        claimed=_refit.claimed(base),
+        names=names,
     )

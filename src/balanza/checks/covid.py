@@ -16,6 +16,7 @@ from balanza.checks import _refit
 from balanza.checks._refit import Lines, Refitter
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import joined, say
 
 BEGINS, ENDS = "2020-03", "2020-05"
 
@@ -40,7 +41,7 @@ none or one of the other sign; where none is claimed, if one of the two has $p <
         "Fewer months of treatment make a wider interval, so that a claim may be lost for want of data alone",
     ),
 )
-BEFORE, WITHOUT = "before the pandemic", "without the lockdown"
+BEFORE, WITHOUT = say("before the pandemic"), say("without the lockdown")
 
 
 def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
@@ -67,14 +68,19 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     """
     span, monthly = altered.ordinals(panel)
     if not monthly and panel.periods_per_year is None:
-        raise Unsupported("periods are neither months nor years", where=SPEC.name, cure="Give periods as dates")
+        raise Unsupported(
+            say("periods are neither months nor years"), where=SPEC.name, cure=say("Give periods as dates")
+        )
     first, last = (periods.ordinal(day if monthly else int(day[:4]), monthly, SPEC.name) for day in (BEGINS, ENDS))
     if not span[0] < first <= span[-1]:
         raise Unsupported(
-            f"the rows, {panel.period_labels[0]} to {panel.period_labels[-1]}, do not hold the spring of 2020 and time"
-            " before it",
+            say(
+                "the rows, {first} to {last}, do not hold the spring of 2020 and time before it",
+                first=panel.period_labels[0],
+                last=panel.period_labels[-1],
+            ),
             where=SPEC.name,
-            cure="Nothing is to be left out",
+            cure=say("Nothing is to be left out"),
         )
     cases = {BEFORE: span < first, WITHOUT: (span < first) | (span > last)}
     fitter = _refit.refitter(SPEC, study, panel, rng, len(cases) + 1)
@@ -95,21 +101,31 @@ def _sentence(study: Study, fitter: Refitter, lines: Lines, broken: Lines, passe
     parts, apart = [], []
     for base in fitter.base:
         own = {line.case: line for line in lines if line.treatment == base.treatment}
-        told = [f"{_refit.shown(base, fitter.scale)} over the whole window"]
-        told += [f"{_refit.shown(line, fitter.scale)} {line.case}" for line in own.values() if line.made]
-        parts.append(f"{_refit.lead(study, base.treatment)}{_refit.per(study, base.treatment)}, {', '.join(told)}")
+        told = [say("{shown} over the whole window", shown=_refit.shown(base, fitter.scale))]
+        told += [joined([_refit.shown(line, fitter.scale), " ", line.case]) for line in own.values() if line.made]
+        parts.append(
+            joined([_refit.lead(study, base.treatment), _refit.per(study, base.treatment), ", ", joined(told, ", ")])
+        )
         if not own[BEFORE].made:
-            reason = own[BEFORE].note.removeprefix("not possible: ")
+            reason = own[BEFORE].why
             apart.append(
-                f" The effect{f' of {base.treatment}' if len(fitter.base) > 1 else ''} cannot be told apart from the"
-                f" pandemic ({reason}, before March 2020)."
+                say(
+                    " The effect{of_which} cannot be told apart from the pandemic ({reason}, before March 2020).",
+                    of_which=say(" of {treatment}", treatment=base.treatment) if len(fitter.base) > 1 else "",
+                    reason=reason,
+                )
             )
-    text = f"Refitted {fitter.engine}: {'; '.join(parts)}.{''.join(apart)}"
-    if passed:
-        return f"{text} {_refit.finding(fitter)} stands without the pandemic."
-    if passed is None:
-        return f"{text}{_refit.not_judged(fitter)}"
-    changes = " and ".join(
-        dict.fromkeys(f"{line.case} ({_refit.lead(study, line.treatment)}{_refit.claimed(line)})" for line in broken)
+    text = say(
+        "Refitted {engine}: {parts}.{apart}", engine=fitter.engine, parts=joined(parts, "; "), apart=joined(apart, "")
     )
-    return f"{text} {_refit.finding(fitter)} changes {changes}."
+    if passed:
+        return say("{text} {finding} stands without the pandemic.", text=text, finding=_refit.finding(fitter))
+    if passed is None:
+        return joined([text, _refit.not_judged(fitter)])
+    changes = joined(
+        dict.fromkeys(
+            joined([line.case, " (", _refit.lead(study, line.treatment), _refit.claimed(line), ")"]) for line in broken
+        ),
+        " and ",
+    )
+    return say("{text} {finding} changes {changes}.", text=text, finding=_refit.finding(fitter), changes=changes)

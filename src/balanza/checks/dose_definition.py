@@ -15,6 +15,7 @@ from balanza.checks import _refit
 from balanza.checks._refit import Line, Lines, Refitter
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import joined, say, say_n
 
 SPEC = CheckSpec(
     name="dose_definition",
@@ -62,9 +63,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     given = study.variants.get("treatment", {})
     if not given:
         raise Unsupported(
-            "the study names no other definition of its treatment",
+            say("the study names no other definition of its treatment"),
             where=SPEC.name,
-            cure="Add `variants: {treatment: {...}}` to the study, if there is a defensible one",
+            cure=say("Add `variants: {treatment: {...}}` to the study, if there is a defensible one"),
         )
     fitter = _refit.refitter(SPEC, study, panel, rng, len(given) + 1)
     own = study.treatment.name
@@ -75,9 +76,13 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     made = _refit.of(lines, own)
     if not made:
         raise Unsupported(
-            f"no other definition can be fitted ({lines[0].case}: {lines[0].note.removeprefix('not possible: ')})",
+            say(
+                "no other definition can be fitted ({case}: {reason})",
+                case=lines[0].case,
+                reason=lines[0].why,
+            ),
             where=SPEC.name,
-            cure="Name columns that the rows have",
+            cure=say("Name columns that the rows have"),
         )
     passed, broken = _refit.verdict(fitter, lines, study)
     base = next(line for line in fitter.base if line.treatment == own)
@@ -100,24 +105,45 @@ def title(study: Study, label: str) -> str:
 
 def _sentence(study: Study, fitter: Refitter, base: Line, made: Lines, broken: Lines, passed: bool | None) -> str:
     same = sum(_refit.numbers(line)[0] * _refit.numbers(base)[0] > 0 for line in made)
-    told = ", ".join(f"{_refit.shown(line, fitter.scale)} with {line.case}" for line in made)
-    text = (
-        f"Refitted {fitter.engine}, {_refit.lead(study, base.treatment)}{_refit.per(study, base.treatment)} the"
-        " estimate"
-        f" is {_refit.shown(base, fitter.scale)} as the study defines its treatment, and {told}."
-        f" {_agree(same, len(made))}"
+    told = joined(
+        (say("{shown} with {case}", shown=_refit.shown(line, fitter.scale), case=line.case) for line in made), ", "
+    )
+    text = say(
+        "Refitted {engine}, {lead}{per} the estimate is {shown} as the study defines its"
+        " treatment, and {told}. {agree}",
+        engine=fitter.engine,
+        lead=_refit.lead(study, base.treatment),
+        per=_refit.per(study, base.treatment),
+        shown=_refit.shown(base, fitter.scale),
+        told=told,
+        agree=_agree(same, len(made)),
     )
     if passed:
-        return f"{text} The finding ({_refit.claimed(base)}) is the same under {'it' if len(made) == 1 else 'each'}."
+        return say_n(
+            "{text} The finding ({claimed}) is the same under it.",
+            "{text} The finding ({claimed}) is the same under each.",
+            len(made),
+            text=text,
+            claimed=_refit.claimed(base),
+        )
     if passed is None:
-        return f"{text}{_refit.not_judged(fitter)}"
-    names = ", ".join(f"{line.case} ({_refit.claimed(line)})" for line in broken)
-    return f"{text} The finding ({_refit.claimed(base)}) changes with {names}."
+        return joined([text, _refit.not_judged(fitter)])
+    names = joined((joined([line.case, " (", _refit.claimed(line), ")"]) for line in broken), ", ")
+    return say(
+        "{text} The finding ({claimed}) changes with {names}.", text=text, claimed=_refit.claimed(base), names=names
+    )
 
 
 def _agree(same: int, total: int) -> str:
     if total == 1:
-        return "The other definition has the same sign." if same else "The other definition has the other sign."
+        return (
+            say("The other definition has the same sign.") if same else say("The other definition has the other sign.")
+        )
     if same == total:
-        return f"All {total} other definitions have the same sign."
-    return f"{same} of {total} other definitions {'has' if same == 1 else 'have'} the same sign."
+        return say("All {total} other definitions have the same sign.", total=total)
+    return say_n(
+        "{n} of {total} other definitions has the same sign.",
+        "{n} of {total} other definitions have the same sign.",
+        same,
+        total=total,
+    )

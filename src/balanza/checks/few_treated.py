@@ -11,6 +11,7 @@ from balanza.checks import _null, _twoway
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study, Treatment
 from balanza.estimators import _guard
 from balanza.kernels.influence import effective_clusters, influence
+from balanza.say import joined, say, say_n
 
 SPEC = CheckSpec(
     name="few_treated",
@@ -94,7 +95,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         "effective_clusters": worth,
         "failed": void,
     }
-    sentence = f"{'; '.join(texts)}." + _verdict(rows, void, min(worth))
+    sentence = joined([joined(texts, "; "), "."]) + _verdict(rows, void, min(worth))
     return CheckResult(SPEC.name, not void, sentence, values, pd.DataFrame(rows))
 
 
@@ -133,40 +134,60 @@ def _text(
     clusters: int,
     by_cluster: np.ndarray,
 ) -> str:
-    name = f"{treatment.name}: " if len(study.treatments) > 1 else ""
-    heaviest = f"{study.cluster} {panel.cluster_labels[by_cluster.argmax()]}"
-    what = "a dose" if treatment.kind == "dose" else "the treatment"
+    name = joined([treatment.name, ": "]) if len(study.treatments) > 1 else ""
+    heaviest = joined([study.cluster, " ", panel.cluster_labels[by_cluster.argmax()]])
+    what = say("a dose") if treatment.kind == "dose" else say("the treatment")
     units = sum(row["units"] for row in rows)
-    text = (
-        f"{name}{_count(clusters, 'cluster')} of {panel.n_clusters:,} ({study.cluster}), with {_count(units, 'unit')},"
-        f" {'get' if clusters != 1 else 'gets'} {what}"
+    text = say_n(
+        "{name}{n:,} cluster of {n_clusters:,} ({cluster}), with {units}, gets {what}",
+        "{name}{n:,} clusters of {n_clusters:,} ({cluster}), with {units}, get {what}",
+        clusters,
+        name=name,
+        n_clusters=panel.n_clusters,
+        cluster=study.cluster,
+        units=say_n("{n:,} unit", "{n:,} units", units),
+        what=what,
     )
     if treatment.kind == "binary":
         largest = max(rows, key=lambda row: row["units"])
-        text += (
-            f" in {_count(len(rows), 'cohort')}, the largest of which ({largest['cohort']}) has"
-            f" {100 * largest['share_of_treated']:.0f} % of these units"
+        text += say(
+            " in {cohorts}, the largest of which ({cohort}) has {share:.0f} % of these units",
+            cohorts=_cohorts(len(rows)),
+            cohort=largest["cohort"],
+            share=100 * largest["share_of_treated"],
         )
     return text + (
-        f"; {heaviest} alone has {100 * by_cluster.max():.0f} % of the variation that the effect is read"
-        f" from (all together are worth {effective_clusters(by_cluster):.1f} equal clusters)"
+        say(
+            "; {heaviest} alone has {share:.0f} % of the variation that the effect is read from"
+            " (all together are worth {effective_clusters:.1f} equal clusters)",
+            heaviest=heaviest,
+            share=100 * by_cluster.max(),
+            effective_clusters=effective_clusters(by_cluster),
+        )
     )
 
 
 def _verdict(rows: list[dict[str, Any]], void: list[str], worth: float) -> str:
     if void:
-        return f" Clustered standard errors are known to fail here: {'; '.join(void)}."
-    text = " No case in which clustered standard errors are known to fail outright is at hand"
+        return say(" Clustered standard errors are known to fail here: {void}.", void=joined(void, "; "))
+    text = say(" No case in which clustered standard errors are known to fail outright is at hand")
     small = [row for row in rows if row["cohort"] != "all" and row["clusters"] <= _guard.FEW_CLUSTERS]
     if small:
-        text += (
-            f", but {_count(len(small), 'cohort')} of {_guard.FEW_CLUSTERS} clusters or fewer: for effects on"
-            f" {'these' if len(small) > 1 else 'this one'} {_twoway.INSTEAD}"
+        text += say_n(
+            ", but {n:,} cohort of {few_clusters} clusters or fewer: for effects on this one {instead}",
+            ", but {n:,} cohorts of {few_clusters} clusters or fewer: for effects on these {instead}",
+            len(small),
+            few_clusters=_guard.FEW_CLUSTERS,
+            instead=_twoway.INSTEAD,
         )
     if worth < FEW_EFFECTIVE:
-        text += f"{';' if small else ', but'} fewer than {FEW_EFFECTIVE} equal clusters: read `bootstrap` beside them"
-    return f"{text}."
+        text += say(
+            "{but} fewer than {few_effective} equal clusters: read `bootstrap` beside them",
+            but=";" if small else say(", but"),
+            few_effective=FEW_EFFECTIVE,
+        )
+    return text + "."
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _cohorts(number: int) -> str:
+    return say_n("{n:,} cohort", "{n:,} cohorts", number)

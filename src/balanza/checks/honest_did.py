@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from balanza.checks import _event_study
+from balanza.checks import _event_study, _words
 from balanza.checks._event_study import Path, Paths, shown
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.kernels.honest import breakdown, relative_magnitudes
 from balanza.kernels.smoothness import smoothness
+from balanza.say import joined, say, say_n
 
 SPEC = CheckSpec(
     name="honest_did",
@@ -86,6 +87,7 @@ nothing is judged.
 MAGNITUDES = (0.0, 0.5, 1.0, 1.5, 2.0)
 MOST = 10.0
 ENOUGH = 1.0
+RELATIVE, SMOOTH = say("relative magnitudes"), say("smoothness")
 COLUMNS = (
     "estimate",
     "treatment",
@@ -126,10 +128,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     Unsupported
         If no estimate has an event study with coefficients before and after one reference.
     """
-    import pandas as pd
 
     paths = _event_study.read(SPEC.name, study, panel, estimates)
-    table = pd.DataFrame(
+    table = _words.table(
         [
             row
             for path in paths.found
@@ -150,7 +151,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         "left_out": {path.stem: path.n_left_out for path in paths.found if path.n_left_out},
         "not_possible": dict(paths.refused),
     }
-    figure = table[table["restriction"] == "relative magnitudes"].rename(columns={"bound": "mbar"})
+    figure = table[table["restriction"] == RELATIVE].rename(columns={"bound": "mbar"})
     figure = figure[["treatment", "estimate", "target", "mbar", "low", "high"]].reset_index(drop=True)
     return CheckResult(SPEC.name, passed, _sentence(study, paths, table, void), values, table, figure)
 
@@ -172,15 +173,13 @@ def _rows(path: Path, target: str, level: float, search: bool) -> list[Row]:
             "high": ends[1],
             "low_percent": _event_study.in_percent(path, ends[0]),
             "high_percent": _event_study.in_percent(path, ends[1]),
-            "breakdown": limit if restriction == "relative magnitudes" else math.nan,
+            "breakdown": limit if restriction == RELATIVE else math.nan,
         }
 
-    found = [
-        row("relative magnitudes", mbar, relative_magnitudes(path.widened, weights, mbar, level)) for mbar in MAGNITUDES
-    ]
+    found = [row(RELATIVE, mbar, relative_magnitudes(path.widened, weights, mbar, level)) for mbar in MAGNITUDES]
     yardstick = _largest_bend(path)
     for bound in [multiple * yardstick for multiple in MAGNITUDES] if yardstick else [0.0]:
-        found.append(row("smoothness", bound, smoothness(path.widened, weights, bound, level)))
+        found.append(row(SMOOTH, bound, smoothness(path.widened, weights, bound, level)))
     return found
 
 
@@ -192,7 +191,7 @@ def _largest_bend(path: Path) -> float:
 
 def _of(table: Any, path: Path, target: str) -> Any:
     chosen = (table["estimate"] == path.stem) & (table["target"] == target)
-    return table[chosen & (table["restriction"] == "relative magnitudes")]
+    return table[chosen & (table["restriction"] == RELATIVE)]
 
 
 def _breakdown(table: Any, path: Path, target: str) -> float | None:
@@ -208,41 +207,71 @@ def _verdict(path: Path, table: Any) -> bool:
 def _sentence(study: Study, paths: Paths, table: Any, void: str | None) -> str:
     units = {treatment.name: _event_study.unit_in_words(treatment) for treatment in study.treatments}
     parts = [_claim(path, table, units[path.estimate.treatment], study.level) for path in paths.lead]
-    end = f" Nothing is judged: {void}." if void else ""
+    end = say(" Nothing is judged: {void}.", void=void) if void else ""
     left_out = _event_study.left_out_in_words(paths.lead[0])
-    return f"{paths.preface(study)}{' '.join(parts)}{left_out}{end}"
+    return joined([paths.preface(study), joined(parts, " "), left_out, end])
 
 
 def _claim(path: Path, table: Any, unit: str, level: float) -> str:
     n = int((path.weights("average") > 0).sum())
-    what = f"the mean effect of {n} event times" if n > 1 else "the effect of the one event time"
-    share = f"{100 * level:.0f} %"
+    what = say_n("the effect of the one event time", "the mean effect of {n} event times", n)
+    share = say("{level:.0f} %", level=100 * level)
     changes = path.study.n_before
-    before = f"the largest of its {changes} changes before treatment" if changes > 1 else "its one change before it"
+    before = say_n("its one change before it", "the largest of its {n} changes before treatment", changes)
     if not path.claimed:
         ends = {
-            row["bound"]: f"{shown(path, row['low'])} to {shown(path, row['high'])}" for row in _records(table, path)
+            row["bound"]: say("{low} to {high}", low=shown(path, row["low"]), high=shown(path, row["high"]))
+            for row in _records(table, path)
         }
-        listed = "; ".join(f"{ends[mbar]} for {mbar:g}" for mbar in MAGNITUDES)
-        return (
-            f"By {path.stem}, no effect per {unit} is claimed. Where the trend changes from one event time"
-            f" ({_event_study.step_in_words(path)}) to the next by no more than a multiple of {before}, {what} lies"
-            f" within these {share} intervals, and effects beyond them are excluded: {listed} times."
+        listed = joined((say("{ends} for {mbar:g}", ends=ends[mbar], mbar=mbar) for mbar in MAGNITUDES), "; ")
+        return say(
+            "By {estimate}, no effect per {unit} is claimed. Where the trend changes from one event time"
+            " ({step}) to the next by no more than a multiple of {before}, {what} lies"
+            " within these {share} intervals, and effects beyond them are excluded: {listed} times.",
+            estimate=path.stem,
+            unit=unit,
+            step=_event_study.step_in_words(path),
+            before=before,
+            what=what,
+            share=share,
+            listed=listed,
         )
     value, first = _breakdown(table, path, "average"), _breakdown(table, path, "first")
     if value is None:
         row = _records(table, path)[0]
-        return (
-            f"By {path.stem}, an effect per {unit} is claimed, but {what} does not exclude zero even if trends never"
-            f" parted: its {share} interval is {shown(path, row['low'])} to {shown(path, row['high'])}."
+        return say(
+            "By {estimate}, an effect per {unit} is claimed, but {what} does not exclude zero even if"
+            " trends never parted: its {share} interval is {low} to {high}.",
+            estimate=path.stem,
+            unit=unit,
+            what=what,
+            share=share,
+            low=shown(path, row["low"]),
+            high=shown(path, row["high"]),
         )
-    start = f"By {path.stem}, an effect per {unit} is claimed: the {share} interval of {what} excludes zero"
+    start = say(
+        "By {estimate}, an effect per {unit} is claimed: the {share} interval of {what} excludes zero",
+        estimate=path.stem,
+        unit=unit,
+        share=share,
+        what=what,
+    )
     if value >= MOST:
-        return f"{start} even where the trend changes by {MOST:g} times {before}, as far as was searched."
-    tail = f" ({_number(first)} times for the first of them)" if n > 1 else ""
-    return (
-        f"{start} as long as the trend changes from one event time ({_event_study.step_in_words(path)}) to the next by"
-        f" no more than {_number(value)} times {before}, its breakdown value{tail}."
+        return say(
+            "{start} even where the trend changes by {most:g} times {before}, as far as was searched.",
+            start=start,
+            most=MOST,
+            before=before,
+        )
+    tail = say(" ({number} times for the first of them)", number=_number(first)) if n > 1 else ""
+    return say(
+        "{start} as long as the trend changes from one event time ({step}) to the next"
+        " by no more than {number} times {before}, its breakdown value{tail}.",
+        start=start,
+        step=_event_study.step_in_words(path),
+        number=_number(value),
+        before=before,
+        tail=tail,
     )
 
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from balanza.checks import _pairs, _twoway
+from balanza.checks import _pairs, _twoway, _words
 from balanza.checks._twoway import Design
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import joined, say
 
 SPEC = CheckSpec(
     name="interaction",
@@ -72,19 +73,21 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     Unsupported
         If the study has one treatment, or the fit does not exist.
     """
-    import pandas as pd
 
     design = _twoway.read(SPEC, study, panel)
     rows = _pairs.shared(design)
     if not rows.any():
-        raise Unsupported("the treatments never stand side by side", where=SPEC.name, cure="Widen the window")
+        raise Unsupported(say("the treatments never stand side by side"), where=SPEC.name, cure=say("Widen the window"))
     pairs = list(combinations(range(len(study.treatments)), 2))
     means = [_pairs.mean_of(design, index, rows) for index in range(len(study.treatments))]
     centred = [(design.treatments[a] - means[a]) * (design.treatments[b] - means[b]) for a, b in pairs]
     wider = replace(
         design,
         treatments=np.concatenate([design.treatments, centred]),
-        names=(*design.names, *(f"{design.names[a]} x {design.names[b]}" for a, b in pairs)),
+        names=(
+            *design.names,
+            *(joined([design.names[a], " x ", design.names[b]]) for a, b in pairs),
+        ),
     )
     found, _ = _twoway.fit(wider)
     influence, void = _pairs.influence(found)
@@ -101,17 +104,17 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
                 named = {"effect_of": design.names[own], "other": design.names[other]}
                 table.append({**named, "level": level, "at": at, **reading})
         told.append(_sentence(study, design, pair, table, crossed))
-    frame = pd.DataFrame(table)[list(COLUMNS)]
+    frame = _words.table(table)[list(COLUMNS)]
     values: dict[str, Any] = {f"mean_{name}": mean for name, mean in zip(design.names, means, strict=True)}
-    return CheckResult(SPEC.name, None, " ".join(told), values | {"n_clusters": len(influence)}, frame)
+    return CheckResult(SPEC.name, None, joined(told, " "), values | {"n_clusters": len(influence)}, frame)
 
 
 def _levels(design: Design, study: Study, index: int, rows: np.ndarray, mean: float) -> dict[str, float]:
     """Where the effect of the other treatment is read."""
     if study.treatments[index].kind != "dose":
-        return {"off": 0.0, "mean": mean, "on": 1.0}
+        return {"off": 0.0, say("mean"): mean, "on": 1.0}
     low, high = np.quantile(design.treatments[index][rows], [0.25, 0.75])
-    return {"lower quartile": float(low), "mean": mean, "upper quartile": float(high)}
+    return {say("lower quartile"): float(low), say("mean"): mean, say("upper quartile"): float(high)}
 
 
 def _sentence(
@@ -129,15 +132,22 @@ def _sentence(
     }
     (low_word, low), (_, _), (high_word, high) = rows.items()
     counts, outcome = design.counts, study.outcome.column
-    start = (
-        f"Per {_pairs.unit(study.treatments[own])}, {outcome} change by {_pairs.read(low['value'], counts)} where"
-        f" {design.names[other]} is {_at(low_word, low)}, and by {_pairs.read(high['value'], counts)} where it is"
-        f" {_at(high_word, high)}"
+    start = say(
+        "Per {unit}, {outcome} change by {first} where {treatment} is {at}, and by {second} where it is {at_second}",
+        unit=_pairs.unit(study.treatments[own]),
+        outcome=outcome,
+        first=_pairs.read(low["value"], counts),
+        treatment=design.names[other],
+        at=_at(low_word, low),
+        second=_pairs.read(high["value"], counts),
+        at_second=_at(high_word, high),
     )
     if product["p_value"] is None:
-        return f"{start}; all hangs on a single cluster, so that this difference has no standard error."
-    return f"{start}; the difference {_pairs.told(product['p_value'], study)}."
+        return say(
+            "{start}; all hangs on a single cluster, so that this difference has no standard error.", start=start
+        )
+    return say("{start}; the difference {told}.", start=start, told=_pairs.told(product["p_value"], study))
 
 
 def _at(word: str, row: Mapping[str, Any]) -> str:
-    return word if word in ("on", "off") else f"at its {word} ({row['at']:.3g})"
+    return word if word in ("on", "off") else say("at its {word} ({at:.3g})", word=word, at=row["at"])

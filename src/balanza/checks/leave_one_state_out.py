@@ -20,9 +20,10 @@ from balanza.errors import Unsupported
 from balanza.kernels import cluster_moments
 from balanza.kernels.cluster_moments import Moments
 from balanza.places import STATES
+from balanza.say import joined, say, say_n
 
 NAMED = ("11", "02", "09")
-ENGLISH = {"09": "Mexico City", "15": "the State of Mexico"}
+ENGLISH = {"09": say("Mexico City"), "15": say("the State of Mexico")}
 FEWEST = 3
 
 SPEC = CheckSpec(
@@ -73,14 +74,15 @@ class _Groups:
         """By name of the case, which groups it leaves out, bool of shape (n_groups,)."""
         single = np.eye(len(self.names), dtype=bool)
         named = np.array([name in NAMED for name in self.names]) & (self.what == "state")
-        found = {f"without {self.title(name)}": single[place] for place, name in enumerate(self.names)}
+        found = {say("without {place}", place=self.title(name)): single[place] for place, name in enumerate(self.names)}
         if named.sum() > 1:
             who = [self.title(name) for name in NAMED if name in self.names]
-            found[f"without {', '.join(who[:-1])} and {who[-1]}"] = named
+            both = say("{places} and {last}", places=joined(who[:-1], ", "), last=who[-1])
+            found[say("without {place}", place=both)] = named
         return found
 
     def title(self, name: str) -> str:
-        return ENGLISH.get(name, STATES.get(name, f"state {name}")) if self.what == "state" else name
+        return ENGLISH.get(name, STATES.get(name, say("state {name}", name=name))) if self.what == "state" else name
 
 
 def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
@@ -106,17 +108,23 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         If there are fewer than three states, or the study cannot be estimated.
     """
     groups = _groups(study, panel)
-    if len(groups.names) < FEWEST:
+    n = len(groups.names)
+    if n < FEWEST:
         raise Unsupported(
-            f"the rows lie in {len(groups.names)} {groups.what}{'s' * (len(groups.names) > 1)}",
+            say(
+                "the rows lie in {groups}",
+                groups=say_n("{n} state", "{n} states", n)
+                if groups.what == "state"
+                else say_n("{n} cluster", "{n} clusters", n),
+            ),
             where=SPEC.name,
-            cure="Use rows of three or more",
+            cure=say("Use rows of three or more"),
         )
     cases = groups.cases()
     fitter = _refit.refitter(SPEC, study, panel, rng, len(cases) + 1)
     if "two-way" in fitter.engine:
         lines = _by_sums(study, panel, groups, cases)
-        how = ", one Newton step each" * (study.outcome.family == "poisson")
+        how = say(", one Newton step each") if study.outcome.family == "poisson" else ""
     else:
         lines, how = _refitted(study, panel, groups, cases, fitter), ""
     passed, broken = _refit.verdict(fitter, lines, study)
@@ -168,12 +176,12 @@ def _by_sums(study: Study, panel: Panel, groups: _Groups, cases: Mapping[str, np
 
 def _without(case: str, study: Study, found: Moments, kept: np.ndarray) -> Lines:
     if kept.sum() < 2:
-        return _refit.refused(case, study, "fewer than two clusters are left")
+        return _refit.refused(case, study, say("fewer than two clusters are left"))
     left = replace(found, gram=found.gram[kept], gradient=found.gradient[kept], square=found.square[kept])
     k = np.arange(found.n_regressors)
     share = np.diag(cluster_moments.information(left, k)) / np.diag(cluster_moments.information(found, k))
     if (share < cluster_moments.IDENTIFIED).any():
-        return _refit.refused(case, study, "the treatment has no variation of its own left")
+        return _refit.refused(case, study, say("the treatment has no variation of its own left"))
     return _refit.from_effects(case, study, _twoway.effects(left))
 
 
@@ -184,32 +192,47 @@ def _sentence(
     for base in fitter.base:
         others = _refit.of(lines, base.treatment)
         if not others:
-            parts.append(f"{_refit.lead(study, base.treatment)}no refit is possible")
+            parts.append(say("{lead}no refit is possible", lead=_refit.lead(study, base.treatment)))
             continue
         parts.append(
-            f"{_refit.lead(study, base.treatment)}the estimate {_refit.per(study, base.treatment)} is"
-            f" {_refit.shown(base, fitter.scale)}, and lies between {_span(others, fitter)}"
+            say(
+                "{lead}the estimate {per} is {shown}, and lies between {span}",
+                lead=_refit.lead(study, base.treatment),
+                per=_refit.per(study, base.treatment),
+                shown=_refit.shown(base, fitter.scale),
+                span=_span(others, fitter),
+            )
         )
-    start = f"With each {what} left out in turn ({len(lines) // len(fitter.base)} refits {fitter.engine}{how})"
-    text = f"{start}, {'; '.join(parts)}."
+    start = say(
+        "With each {what} left out in turn ({n_refits} refits {engine}{how})",
+        what=what,
+        n_refits=len(lines) // len(fitter.base),
+        engine=fitter.engine,
+        how=how,
+    )
+    text = joined([start, ", ", joined(parts, "; "), "."])
     if passed:
-        return f"{text} {_refit.finding(fitter)} does not hang on one of them."
+        return say("{text} {finding} does not hang on one of them.", text=text, finding=_refit.finding(fitter))
     if passed is None:
-        return f"{text}{_refit.not_judged(fitter)}"
-    return f"{text} {_hangs(study, fitter, broken)}"
+        return joined([text, _refit.not_judged(fitter)])
+    return joined([text, " ", _hangs(study, fitter, broken)])
 
 
 def _span(lines: Lines, fitter: Refitter) -> str:
     ordered = sorted(lines, key=lambda line: _refit.numbers(line)[0])
     low, high = (
-        f"{_refit.size(_refit.numbers(line)[0], fitter.scale)} ({line.case})" for line in (ordered[0], ordered[-1])
+        joined([_refit.size(_refit.numbers(line)[0], fitter.scale), " (", line.case, ")"])
+        for line in (ordered[0], ordered[-1])
     )
-    return f"{low} and {high}"
+    return say("{low} and {high}", low=low, high=high)
 
 
 def _hangs(study: Study, fitter: Refitter, broken: Lines) -> str:
     """Which of them the finding hangs on; at most five by name."""
     named: list[Line] = broken[:5]
-    told = ", ".join(f"{line.case} ({_refit.lead(study, line.treatment)}{_refit.claimed(line)})" for line in named)
-    more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
-    return f"{_refit.finding(fitter)} changes {told}{more}."
+    told = joined(
+        (joined([line.case, " (", _refit.lead(study, line.treatment), _refit.claimed(line), ")"]) for line in named),
+        ", ",
+    )
+    more = say(" and {n} more", n=len(broken) - 5) if len(broken) > 5 else ""
+    return say("{finding} changes {told}{more}.", finding=_refit.finding(fitter), told=told, more=more)

@@ -9,6 +9,7 @@ import numpy as np
 
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import joined, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,15 +63,17 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     import pandas as pd
 
     if not estimates:
-        raise Unsupported("no estimator ran", where=SPEC.name)
+        raise Unsupported(say("no estimator ran"), where=SPEC.name)
     table = pd.DataFrame([_row(name, estimate, study.level) for name, estimate in estimates.items()])
     headline = table[table["estimate"].str.split(".").str[0] == study.headline]
     lead = headline if len(headline) else table.iloc[:1]
-    units = {treatment.name: treatment.unit or "unit of treatment" for treatment in study.treatments}
-    parts = [f"per {units[row['treatment']]}, {_size(row)}" for _, row in lead.iterrows()]
-    sentence = (
-        f"By {lead['estimate'].iloc[0].split('.')[0]}, {'; and '.join(parts)} would be missed more often than once in "
-        f"five tries at the {100 * (1 - study.level):.0f} % level."
+    units = {treatment.name: treatment.unit or say("unit of treatment") for treatment in study.treatments}
+    parts = [say("per {unit}, {size}", unit=units[row["treatment"]], size=_size(row)) for _, row in lead.iterrows()]
+    sentence = say(
+        "By {estimator}, {parts} would be missed more often than once in five tries at the {level:.0f} % level.",
+        estimator=lead["estimate"].iloc[0].split(".")[0],
+        parts=joined(parts, "; and "),
+        level=100 * (1 - study.level),
     )
     return CheckResult(SPEC.name, None, sentence, {"power": POWER}, table)
 
@@ -87,5 +90,7 @@ def _row(name: str, estimate: Estimate, level: float) -> dict[str, object]:
 
 def _size(row: pd.Series) -> str:
     if row[["rise"]].isna().any():
-        return f"an effect smaller than {row['effect']:.4g}"
-    return f"a rise of less than {row['rise']:.1f} % or a fall of less than {row['fall']:.1f} %"
+        return say("an effect smaller than {effect:.4g}", effect=row["effect"])
+    return say(
+        "a rise of less than {rise:.1f} % or a fall of less than {fall:.1f} %", rise=row["rise"], fall=row["fall"]
+    )

@@ -19,6 +19,7 @@ from balanza.checks import _pairs, _twoway
 from balanza.checks._twoway import Design
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import joined, say
 
 SPEC = CheckSpec(
     name="moderators",
@@ -54,7 +55,7 @@ COLUMNS = (
     *("moderator", "effect_of", "level", "at", "value", "standard_error", "low", "high", "p_value", "p_adjusted"),
     *("n_units", "reason"),
 )
-PRODUCT = "difference per unit"
+PRODUCT = say("difference per unit")
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,14 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     import pandas as pd
 
     if not study.moderators:
-        raise Unsupported("the study names no `moderators`", where=SPEC.name, cure="Add columns of numbers")
+        raise Unsupported(say("the study names no `moderators`"), where=SPEC.name, cure=say("Add columns of numbers"))
     whole, before = _twoway.whole(SPEC, study, panel), _last_before(study, panel)
     found = {name: _fit(study, whole, _values(panel, name, before), name) for name in study.moderators}
     rows = [row for fitted in found.values() for row in fitted.rows]
     _adjust(rows)
     told = [_sentence(study, whole, name, fitted) for name, fitted in found.items()]
     values = {"n_clusters": panel.n_clusters, "as_of": str(panel.period_labels[before])}
-    return CheckResult(SPEC.name, None, " ".join(told), values, pd.DataFrame(rows, columns=list(COLUMNS)))
+    return CheckResult(SPEC.name, None, joined(told, " "), values, pd.DataFrame(rows, columns=list(COLUMNS)))
 
 
 def _last_before(study: Study, panel: Panel) -> int:
@@ -137,7 +138,7 @@ def _kept(design: Design, units: np.ndarray) -> Design:
 
 def _rows(study: Study, design: Design, moderator: np.ndarray, name: str) -> list[dict[str, Any]]:
     if len(np.unique(moderator)) < 2:
-        raise Unsupported(f"{name} is the same for all units that have it", where=SPEC.name)
+        raise Unsupported(say("{name} is the same for all units that have it", name=name), where=SPEC.name)
     own = [] if name in design.baseline_names else [moderator]
     units, _ = _twoway.told(design)
     moderator = moderator[units]
@@ -163,9 +164,9 @@ def _levels(moderator: np.ndarray) -> dict[str, float]:
     """Where effects are read: at both values of two, else at the quartiles of units."""
     values = np.unique(moderator)
     if len(values) == 2:
-        return {"lower value": float(values[0]), "higher value": float(values[1])}
+        return {say("lower value"): float(values[0]), say("higher value"): float(values[1])}
     low, high = np.quantile(moderator, [0.25, 0.75])
-    return {"lower quartile": float(low), "upper quartile": float(high)}
+    return {say("lower quartile"): float(low), say("upper quartile"): float(high)}
 
 
 def _adjust(rows: list[dict[str, Any]]) -> None:
@@ -185,17 +186,47 @@ def _sentence(study: Study, design: Design, name: str, fitted: _Fitted) -> str:
     for treatment in study.treatments:
         product, *levels = (row for row in fitted.rows if row["effect_of"] == treatment.name)
         if product["reason"]:
-            return f"By {name} there is no estimate: {product['reason']}."
+            return say("By {name} there is no estimate: {reason}.", name=name, reason=product["reason"])
         (low, high), counts = levels, design.counts
-        start = (
-            f"Per {_pairs.unit(treatment)}, {study.outcome.column} change by {_pairs.read(low['value'], counts)} where"
-            f" {name} is at its {low['level']} ({low['at']:.3g}), and by {_pairs.read(high['value'], counts)} at its"
-            f" {high['level']} ({high['at']:.3g})"
+        start = say(
+            "Per {unit}, {column} change by {read} where {name} is at its {level} ({at:.3g}), and by"
+            " {read_2} at its {level_2} ({at_2:.3g})",
+            unit=_pairs.unit(treatment),
+            column=study.outcome.column,
+            read=_pairs.read(low["value"], counts),
+            name=name,
+            level=low["level"],
+            at=low["at"],
+            read_2=_pairs.read(high["value"], counts),
+            level_2=high["level"],
+            at_2=high["at"],
         )
         if product["p_value"] is None:
-            parts.append(f"{start}; all hangs on a single cluster, so that this difference has no standard error.")
+            parts.append(
+                say(
+                    "{start}; all hangs on a single cluster, so that this difference has no standard error.",
+                    start=start,
+                )
+            )
             continue
-        also = f"; p adjusted for all moderators: {product['p_adjusted']:.3f}" if len(study.moderators) > 1 else ""
-        parts.append(f"{start}; the difference {_pairs.told(product['p_value'], study)}{also}.")
-    lost = f" {fitted.left_out:,} units have no {name} before treatment and are left out." if fitted.left_out else ""
-    return " ".join(parts) + lost
+        also = (
+            say("; p adjusted for all moderators: {p_adjusted:.3f}", p_adjusted=product["p_adjusted"])
+            if len(study.moderators) > 1
+            else ""
+        )
+        parts.append(
+            say(
+                "{start}; the difference {told}{also}.",
+                start=start,
+                told=_pairs.told(product["p_value"], study),
+                also=also,
+            )
+        )
+    lost = (
+        say(
+            " {left_out:,} units have no {name} before treatment and are left out.", left_out=fitted.left_out, name=name
+        )
+        if fitted.left_out
+        else ""
+    )
+    return joined(parts, " ") + lost

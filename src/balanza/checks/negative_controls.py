@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from balanza.checks import _twoway
+from balanza.checks import _twoway, _words
 from balanza.checks._twoway import Design, Effect
 from balanza.contract import NEGATIVE_CONTROL, CheckResult, CheckSpec, Estimate, Panel, Study, Treatment
 from balanza.errors import Unsupported
 from balanza.estimators import _summary
+from balanza.say import joined, say, say_n
 
 SPEC = CheckSpec(
     name="negative_controls",
@@ -54,15 +55,17 @@ P values are adjusted after Holm (1979) over all controls:
 YEARS_EARLIER = 2
 YEARS_AHEAD = (1, 2)
 NEEDS = {
-    "complaints against agencies without a part in security": "complaints by agency and state",
-    "deaths by cancer or diabetes": "causes of death by municipality and month (INEGI, the same file as homicides)",
-    "deaths of people over 65 by falls": "causes and ages of death by municipality and month (INEGI)",
-    "files of civil law": "court files by municipality",
-    "deployments for disaster relief": "missions of Plan DN-III-E and GN-A by place and month",
-    "barracks announced and never opened": "the list of announced barracks",
-    "places just under the cut of the design's score": "the score, which is not published",
-    "pensions for people over 65": "the pension's beneficiaries by place and year",
-    "FORTAMUN": "its split over municipalities from 32 state gazettes",
+    say("complaints against agencies without a part in security"): say("complaints by agency and state"),
+    say("deaths by cancer or diabetes"): say(
+        "causes of death by municipality and month (INEGI, the same file as homicides)"
+    ),
+    say("deaths of people over 65 by falls"): say("causes and ages of death by municipality and month (INEGI)"),
+    say("files of civil law"): say("court files by municipality"),
+    say("deployments for disaster relief"): say("missions of Plan DN-III-E and GN-A by place and month"),
+    say("barracks announced and never opened"): say("the list of announced barracks"),
+    say("places just under the cut of the design's score"): say("the score, which is not published"),
+    say("pensions for people over 65"): say("the pension's beneficiaries by place and year"),
+    "FORTAMUN": say("its split over municipalities from 32 state gazettes"),
 }
 """Controls that a referee may ask for (outcomes first, then exposures), and the data that each would take."""
 
@@ -115,7 +118,6 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     Unsupported
         If the two-way fit does not exist.
     """
-    import pandas as pd
 
     design = _twoway.whole(SPEC, study, panel)
     _, effects = _twoway.fit(_twoway.trimmed(design))
@@ -131,10 +133,10 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     for row, p in zip(rows, adjusted, strict=True):
         row |= {"p_adjusted": p, "passed": None if p is None else p >= 1 - study.level}
     lacking = [
-        {"control": name, "note": f"not possible with the data: needs {needs}", "passed": None}
+        {"control": name, "note": say("not possible with the data: needs {needs}", needs=needs), "passed": None}
         for name, needs in (NEEDS if study.rows != "panel" else {}).items()
     ]
-    table = pd.DataFrame([{column: row.get(column) for column in COLUMNS} for row in [*rows, *lacking]])
+    table = _words.table([{column: row.get(column) for column in COLUMNS} for row in [*rows, *lacking]])
     judged = [row for row in rows if row["passed"] is not None]
     failed = [row for row in judged if not row["passed"]]
     values = {"n_judged": len(judged), "n_failed": len(failed), "errors": effects[0].error_type}
@@ -144,10 +146,6 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 
 def _periods(panel: Panel, years: int) -> int:
     return round(years * (panel.periods_per_year or 1.0))
-
-
-def _time(panel: Panel) -> str:
-    return "year" if panel.periods_per_year else "period"
 
 
 def _first(panel: Panel, design: Design, index: int, treatment: Treatment) -> np.ndarray:
@@ -180,11 +178,14 @@ def _future(panel: Panel, design: Design, index: int, treatment: Treatment, step
 def _before(panel: Panel, design: Design, index: int, treatment: Treatment) -> _Control:
     """The treatment moved two years ahead of itself, on the rows before it."""
     steps = _periods(panel, YEARS_EARLIER)
-    name = f"outcome up to {YEARS_EARLIER} {_time(panel)}s before the treatment"
-    nil = "effect of a treatment that has not begun"
+    if panel.periods_per_year:
+        name = say("outcome up to {n} years before the treatment", n=YEARS_EARLIER)
+    else:
+        name = say("outcome up to {n} periods before the treatment", n=YEARS_EARLIER)
+    nil = say("effect of a treatment that has not begun")
     earlier = np.arange(panel.n_periods) < _first(panel, design, index, treatment)[:, None]
     if not earlier.any():
-        return _Control(name, nil, "not possible: treatment is there from the first period on")
+        return _Control(name, nil, say("not possible: treatment is there from the first period on"))
     moved = _future(panel, design, index, treatment, steps)
     others = [other for other in range(len(design.names)) if other != index]
     return _Control(name, nil, _with_regressors(design, [moved], others, earlier, design.names[index]))
@@ -192,12 +193,15 @@ def _before(panel: Panel, design: Design, index: int, treatment: Treatment) -> _
 
 def _ahead(panel: Panel, design: Design, index: int, treatment: Treatment, years: int) -> _Control:
     """The treatment to come, beside the one that is."""
-    name = f"treatment {years} {_time(panel)}{'s' if years > 1 else ''} ahead"
+    if panel.periods_per_year:
+        name = say_n("treatment {n} year ahead", "treatment {n} years ahead", years)
+    else:
+        name = say_n("treatment {n} period ahead", "treatment {n} periods ahead", years)
     moved = _future(panel, design, index, treatment, _periods(panel, years))
     order = [index, *(other for other in range(len(design.names)) if other != index)]
     rows = np.ones(moved.shape, bool)
-    label = f"{design.names[index]} to come"
-    return _Control(name, "effect of the treatment to come", _with_regressors(design, [moved], order, rows, label))
+    label = say("{name} to come", name=design.names[index])
+    return _Control(name, say("effect of the treatment to come"), _with_regressors(design, [moved], order, rows, label))
 
 
 def _with_regressors(
@@ -206,7 +210,7 @@ def _with_regressors(
     """The design on some rows, with a new first treatment beside those of the others that still vary."""
     seen = rows & ~np.isnan(design.outcome) & ~np.isnan(first[0])
     if not seen.any():
-        return "not possible: the window is too short"
+        return say("not possible: the window is too short")
     kept = [other for other in others if np.ptp(design.treatments[other][seen]) > 0]
     outcome = np.where(seen, design.outcome, np.nan)
     names = (name, *(design.names[other] for other in kept))
@@ -219,13 +223,15 @@ def _outcomes(study: Study, panel: Panel, design: Design, index: int) -> Iterato
     order = [index, *(other for other in range(len(design.names)) if other != index)]
     weights = panel.matrix("weight") if study.weights and design.counts else 1.0
     for column in study.families.get(NEGATIVE_CONTROL, ()):
-        nil = f"effect on {column}"
+        nil = say("effect on {column}", column=column)
         if column == study.outcome.column or column not in panel.frame:
-            yield _Control(column, nil, "not possible: it is the study's own outcome", False)
+            yield _Control(column, nil, say("not possible: it is the study's own outcome"), False)
             continue
         outcome = np.where(np.isnan(design.outcome), np.nan, panel.matrix(column) * weights)
         if design.counts and (outcome < 0).any():
-            yield _Control(column, nil, "not possible: it is negative somewhere, and the study's outcome is a count")
+            yield _Control(
+                column, nil, say("not possible: it is negative somewhere, and the study's outcome is a count")
+            )
             continue
         names = tuple(design.names[place] for place in order)
         treatments = design.treatments[order]
@@ -241,7 +247,7 @@ def _row(control: _Control, treatment: Treatment, own: Effect, level: float) -> 
         design = _twoway.trimmed(control.design)
         _, effects = _twoway.fit(design)
     except Unsupported as refusal:
-        return row | {"note": f"not possible: {refusal.problem}"}
+        return row | {"note": say("not possible: {problem}", problem=refusal.problem)}
     found = effects[0]
     void = _twoway.void_error(design, 0, treatment, found)
     low, high = _summary.interval(found.value, found.error, level, found.freedom)
@@ -251,7 +257,8 @@ def _row(control: _Control, treatment: Treatment, own: Effect, level: float) -> 
         "high": high,
         "p_value": None if void else _summary.p_value(found.value, found.error, found.freedom),
         "rules_out_estimate": not low <= own.value <= high if control.comparable else None,
-        "note": f"not judged: {void}" if void else found.error_type,
+        "note": say("not judged: {void}", void=void) if void else found.error_type,
+        "void": void,
     }
 
 
@@ -270,9 +277,11 @@ def _missing(study: Study) -> str:
     """What is declared missing where no outcome is there that the treatment cannot move."""
     if study.families.get(NEGATIVE_CONTROL):
         return ""
-    return (
-        " Declared missing: an outcome that the treatment cannot move (deaths by diabetes, complaints against agencies"
-        f" without a part in security); the study names none in the family `{NEGATIVE_CONTROL}`."
+    return say(
+        " Declared missing: an outcome that the treatment cannot move (deaths by diabetes,"
+        " complaints against agencies without a part in security); the study names none in the"
+        " family `{negative_control}`.",
+        negative_control=NEGATIVE_CONTROL,
     )
 
 
@@ -280,18 +289,31 @@ def _sentence(rows: list[dict[str, Any]], study: Study) -> str:
     judged = [row for row in rows if row["passed"] is not None]
     failed = [row for row in judged if not row["passed"]]
     if not judged:
-        void = [row["note"] for row in rows if row["note"].startswith("not judged")]
+        void = next((row["void"] for row in rows if row.get("void")), None)
         if void:
-            return f"No negative control can be judged: {void[0].removeprefix('not judged: ')}."
-        return "No negative control is possible with these data."
+            return say("No negative control can be judged: {void}.", void=void)
+        return say("No negative control is possible with these data.")
     if failed:
-        named = [row["control"] + (f" ({row['treatment']})" if len(study.treatments) > 1 else "") for row in failed]
-        return (
-            f"The two-way fit shows an effect where none can be, in {len(failed)} of {len(judged)} negative controls:"
-            f" {', '.join(named)}."
+        named = [
+            row["control"] + (joined([" (", row["treatment"], ")"]) if len(study.treatments) > 1 else "")
+            for row in failed
+        ]
+        return say(
+            "The two-way fit shows an effect where none can be, in {n_failed} of {n_judged} negative"
+            " controls: {named}.",
+            n_failed=len(failed),
+            n_judged=len(judged),
+            named=joined(named, ", "),
         )
     blurred = sum(row["rules_out_estimate"] is False for row in judged)
-    start = f"In none of {len(judged)} negative controls does the two-way fit show an effect where none can be"
+    start = say(
+        "In none of {n_judged} negative controls does the two-way fit show an effect where none can be",
+        n_judged=len(judged),
+    )
     if blurred:
-        return f"{start}, though {blurred} of them could not have shown one of the size of the estimate."
-    return f"{start}."
+        return say(
+            "{start}, though {blurred} of them could not have shown one of the size of the estimate.",
+            start=start,
+            blurred=blurred,
+        )
+    return start + "."

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from balanza.checks import _null, _twoway
+from balanza.checks import _null, _twoway, _words
 from balanza.checks._reassign import AUTO, known_paths, strata
 from balanza.checks._twoway import Design
 from balanza.contract import NEGATIVE_CONTROL, CheckResult, CheckSpec, Estimate, Panel, Study
@@ -21,6 +21,7 @@ from balanza.errors import Unsupported
 from balanza.estimators import _guard
 from balanza.kernels import inversion, permutation, stepdown, wild_bootstrap
 from balanza.kernels.wild_bootstrap import Signs
+from balanza.say import joined, say, say_n
 
 SPEC = CheckSpec(
     name="outcome_families",
@@ -92,14 +93,13 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         If no family holds an outcome besides the study's own, the two-way fit does not exist, an option is not legal,
         or a treatment to be reassigned differs within clusters.
     """
-    import pandas as pd
 
     families = {name: columns for name, columns in study.families.items() if name != NEGATIVE_CONTROL}
     if not {column for columns in families.values() for column in columns} - {study.outcome.column}:
         raise Unsupported(
-            "no family of outcomes holds any besides the study's own",
+            say("no family of outcomes holds any besides the study's own"),
             where=SPEC.name,
-            cure="List outcomes in `families` of the study",
+            cure=say("List outcomes in `families` of the study"),
         )
     whole = _twoway.whole(SPEC, study, panel)
     draws = _Draws(study, panel, whole, _null.signs(SPEC, study, panel.n_clusters, rng), rng)
@@ -112,7 +112,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         for name, columns in families.items():
             rows += _family(treatment.name, name, {column: found[column] for column in columns})
     _across(rows)
-    table = pd.DataFrame([{column: row.get(column) for column in COLUMNS} for row in rows])
+    table = _words.table([{column: row.get(column) for column in COLUMNS} for row in rows])
     verdicts = [_stands(row, study) for row in rows if row["outcome"] == study.outcome.column]
     judged = [verdict for verdict in verdicts if verdict is not None]
     values = {
@@ -159,7 +159,7 @@ def _outcome(draws: _Draws, column: str, index: int) -> dict[str, Any]:
     """The estimate and the statistics of all draws for one outcome, or the reason why there are none."""
     design = _measured(draws.study, draws.panel, draws.whole, column)
     if isinstance(design, str):
-        return {"note": f"not possible: {design}"}
+        return {"note": say("not possible: {reason}", reason=design)}
     units, periods = _twoway.told(design)
     try:
         own = _twoway.trimmed(design)
@@ -172,10 +172,10 @@ def _outcome(draws: _Draws, column: str, index: int) -> dict[str, Any]:
             }
         void = _twoway.void_error(own, index, draws.study.treatments[index], effects[index])
         if void:
-            return {"estimate": effects[index].value, "note": f"not judged: {void}"}
+            return {"estimate": effects[index].value, "note": say("not judged: {void}", void=void)}
         return {"estimate": effects[index].value, "statistics": draws.bootstrap(own, index, units), "note": "bootstrap"}
     except Unsupported as refusal:
-        return {"note": f"not possible: {refusal.problem}"}
+        return {"note": say("not possible: {problem}", problem=refusal.problem)}
 
 
 def _measured(study: Study, panel: Panel, whole: Design, column: str) -> Design | str:
@@ -183,12 +183,12 @@ def _measured(study: Study, panel: Panel, whole: Design, column: str) -> Design 
     if column == study.outcome.column:
         return whole
     if column in {*study.covariates, *study.moderators, *study.instruments}:
-        return "the study uses it otherwise"
+        return say("the study uses it otherwise")
     values = panel.matrix(column)
     if np.isnan(values).all():
-        return "it is not measured in these rows"
+        return say("it is not measured in these rows")
     if whole.counts and (values < 0).any():
-        return "it is negative somewhere, and the study's outcome is a count"
+        return say("it is negative somewhere, and the study's outcome is a count")
     weight = panel.matrix("weight") if study.weights and whole.counts else 1.0
     return replace(whole, outcome=np.where(np.isnan(whole.outcome), np.nan, values * weight))
 
@@ -227,31 +227,56 @@ def _sentence(study: Study, rows: list[dict[str, Any]]) -> str:
     alpha = 1 - study.level
     counted = [row for row in rows if "p_value" in row]
     if not counted:
-        return f"No outcome of any family can be tested. The first is {rows[0]['outcome']}: {rows[0]['note']}."
+        return say(
+            "No outcome of any family can be tested. The first is {outcome}: {note}.",
+            outcome=rows[0]["outcome"],
+            note=rows[0]["note"],
+        )
     families = len({row["family"] for row in counted})
     alone = [row for row in counted if row["p_value"] <= alpha]
     within = [row for row in alone if row["p_adjusted"] <= alpha]
     across = [row for row in within if row["q_family"] <= alpha]
-    what = "effect" if len(study.treatments) == 1 else "effect of any treatment"
-    start = (
-        f"Of {_count(len(counted), 'test')} in {families} {'family' if families == 1 else 'families'} of outcomes,"
-        f" {len(alone) or 'none'} {'find' if len(alone) > 1 else 'finds'} an {what} at the {100 * alpha:.0f} % level"
-        " when read alone"
-    )
+    what = say("an effect") if len(study.treatments) == 1 else say("an effect of any treatment")
+    values = {
+        "tests": say_n("{n:,} test", "{n:,} tests", len(counted)),
+        "families": say_n("{n} family of outcomes", "{n} families of outcomes", families),
+        "alone": len(alone) or say("none"),
+        "what": what,
+        "alpha": 100 * alpha,
+    }
+    if len(alone) > 1:
+        start = say(
+            "Of {tests} in {families}, {alone} find {what} at the {alpha:.0f} % level when read alone", **values
+        )
+    else:
+        start = say(
+            "Of {tests} in {families}, {alone} finds {what} at the {alpha:.0f} % level when read alone", **values
+        )
     if alone:
-        start += (
-            f", {len(within) or 'none'} when its family is counted (Romano and Wolf), and {len(across) or 'none'} when"
-            " the families are as well (Benjamini and Hochberg)"
+        start += say(
+            ", {n_within} when its family is counted (Romano and Wolf), and {n_across} when the"
+            " families are as well (Benjamini and Hochberg)",
+            n_within=len(within) or say("none"),
+            n_across=len(across) or say("none"),
         )
     least = min(counted, key=lambda row: row["p_value"])
-    named = f"{least['treatment']} on {least['outcome']}" if len(study.treatments) > 1 else least["outcome"]
+    named = (
+        say("{treatment} on {outcome}", treatment=least["treatment"], outcome=least["outcome"])
+        if len(study.treatments) > 1
+        else least["outcome"]
+    )
     alone_p, within_p = inversion.shown(least["p_value"]), inversion.shown(least["p_adjusted"])
-    text = f"{start}. The strongest is that of {named}: {alone_p} alone, {within_p} within {least['family']}."
+    text = say(
+        "{start}. The strongest is that of {named}: {alone_p} alone, {within_p} within {family}.",
+        start=start,
+        named=named,
+        alone_p=alone_p,
+        within_p=within_p,
+        family=least["family"],
+    )
     if any(row["note"] == "randomization" for row in counted):
-        text += " P values are those of a random reassignment of the treatment over clusters, which is hypothetical."
-    out = list(dict.fromkeys(f"{row['outcome']} ({row['note']})" for row in rows if "p_value" not in row))
-    return text + (f" Not counted: {'; '.join(out)}." if out else "")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+        text += say(
+            " P values are those of a random reassignment of the treatment over clusters, which is hypothetical."
+        )
+    out = list(dict.fromkeys(joined([row["outcome"], " (", row["note"], ")"]) for row in rows if "p_value" not in row))
+    return text + (say(" Not counted: {out}.", out=joined(out, "; ")) if out else "")

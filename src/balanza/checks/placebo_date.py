@@ -15,6 +15,7 @@ from balanza.checks import _refit
 from balanza.checks._refit import Line, Lines, Refitter
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import joined, say, say_n
 
 SPEC = CheckSpec(
     name="placebo_date",
@@ -78,20 +79,26 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     moves = range(year, first - year + 1, max(1, year // 2))
     if not moves:
         raise Unsupported(
-            f"{_refit.plural(first, 'period')} before the earliest treatment leave no year before and after a made-up"
-            " start",
+            say(
+                "{periods} before the earliest treatment leave no year before and after a made-up start",
+                periods=say_n("{n:,} period", "{n:,} periods", first),
+            ),
             where=SPEC.name,
-            cure="Start the window earlier",
+            cure=say("Start the window earlier"),
         )
     fitter = _refit.refitter(SPEC, study, panel, rng, len(moves) + 1)
     lines: Lines = []
     for move in moves:
-        case = f"as if from {panel.period_labels[first - move]}"
+        case = say("as if from {period}", period=panel.period_labels[first - move])
         lines += fitter.tried(case, study, _moved, study, panel, move, first)
     made = {base.treatment: _refit.of(lines, base.treatment) for base in fitter.base}
     if not any(made.values()):
-        reason = lines[0].note.removeprefix("not possible: ")
-        raise Unsupported(f"no placebo can be fitted ({reason})", where=SPEC.name, cure="Start the window earlier")
+        reason = lines[0].why
+        raise Unsupported(
+            say("no placebo can be fitted ({reason})", reason=reason),
+            where=SPEC.name,
+            cure=say("Start the window earlier"),
+        )
     alpha = (1 - study.level) / len(study.treatments)
     told = {name: _together(own) for name, own in made.items() if own and not fitter.void[name]}
     failed = [name for name, p_value in told.items() if p_value <= alpha * (1 + 1e-9)]
@@ -135,28 +142,42 @@ def _sentence(study: Study, fitter: Refitter, made: Mapping[str, Lines], failed:
     for base in fitter.base:
         own = made[base.treatment]
         if not own:
-            parts.append(f"{_refit.lead(study, base.treatment)}no placebo can be fitted")
+            parts.append(say("{lead}no placebo can be fitted", lead=_refit.lead(study, base.treatment)))
             continue
         clear = sum(line.sign != 0 for line in own)
         larger = round((_as_large(base, own) or 0.0) * len(own))
-        dates = "a made-up date" if len(own) == 1 else f"{len(own)} made-up dates"
+        dates = say_n("a made-up date", "{n} made-up dates", len(own))
         parts.append(
-            f"{_refit.lead(study, base.treatment)}at {dates} before the treatment it shows"
-            f" {_range(own, fitter)}"
-            f" {_refit.per(study, base.treatment)}, {clear} of {len(own)} with an interval that leaves out zero; the"
-            f" estimate itself is {_refit.shown(base, fitter.scale)}, and {larger} of {len(own)} placebos"
-            f" {'is' if larger == 1 else 'are'} as large or larger"
+            say_n(
+                "{lead}at {dates} before the treatment it shows {span} {per}, {clear} of {n_own} with an"
+                " interval that leaves out zero; the estimate itself is {shown}, and {n} of {n_own}"
+                " placebos is as large or larger",
+                "{lead}at {dates} before the treatment it shows {span} {per}, {clear} of {n_own} with an"
+                " interval that leaves out zero; the estimate itself is {shown}, and {n} of {n_own}"
+                " placebos are as large or larger",
+                larger,
+                lead=_refit.lead(study, base.treatment),
+                dates=dates,
+                span=_range(own, fitter),
+                per=_refit.per(study, base.treatment),
+                clear=clear,
+                n_own=len(own),
+                shown=_refit.shown(base, fitter.scale),
+            )
         )
-    text = f"Refitted {fitter.engine}: {'; '.join(parts)}."
+    text = say("Refitted {engine}: {parts}.", engine=fitter.engine, parts=joined(parts, "; "))
     if passed is None:
-        return f"{text}{_refit.not_judged(fitter)}"
+        return joined([text, _refit.not_judged(fitter)])
     if passed:
-        return f"{text} That is no more than chance allows at the {100 * study.level:.0f} % level."
-    who = f" ({', '.join(failed)})" if len(study.treatments) > 1 else ""
-    return (
-        f"{text} That is more than chance allows{who}: units that were to be treated more were on another path"
-        " before, and"
-        " the estimate may be a continuation of it."
+        return say(
+            "{text} That is no more than chance allows at the {level:.0f} % level.", text=text, level=100 * study.level
+        )
+    who = joined([" (", joined(failed, ", "), ")"]) if len(study.treatments) > 1 else ""
+    return say(
+        "{text} That is more than chance allows{who}: units that were to be treated more were on"
+        " another path before, and the estimate may be a continuation of it.",
+        text=text,
+        who=who,
     )
 
 

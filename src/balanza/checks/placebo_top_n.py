@@ -18,10 +18,11 @@ from balanza.checks._twoway import Design
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study, Treatment
 from balanza.errors import Unsupported
 from balanza.kernels.selection import highest, overlap_p_value, yearly
+from balanza.say import capitalised, joined, say, say_n
 
 SHARE = 0.5
 THIRD = 3
-PICKS = {"level": "with the highest", "rise": "with the fastest rising"}
+PICKS = {"level": say("with the highest"), "rise": say("with the fastest rising")}
 
 SPEC = CheckSpec(
     name="placebo_top_n",
@@ -108,9 +109,12 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     first = min(int(altered.first_treated(panel, item).min()) for item in study.treatments)
     if first < 2 * year:
         raise Unsupported(
-            f"{_refit.plural(first, 'period')} before the earliest treatment are less than two years",
+            say(
+                "{periods} before the earliest treatment are less than two years",
+                periods=say_n("{n:,} period", "{n:,} periods", first),
+            ),
             where=SPEC.name,
-            cure="Start the window earlier",
+            cure=say("Start the window earlier"),
         )
     design = _twoway.read(SPEC, study, panel)
     effects = _twoway.fit(design)[1]
@@ -140,7 +144,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         "overlap": {case.name: case.overlap for case in cases},
         "overlap_p": {case.name: case.p_value for case in cases},
     }
-    sentence = " ".join(_sentence(study, case, verdict) for case, verdict in zip(cases, verdicts, strict=True))
+    sentence = joined((_sentence(study, case, verdict) for case, verdict in zip(cases, verdicts, strict=True)), " ")
     return CheckResult(SPEC.name, passed, sentence, values, _refit.table(lines), _refit.strip(lines))
 
 
@@ -246,7 +250,11 @@ def _placebos(
         chosen = highest(_ranked(rates, place, pick, cells.counts), n)
         period = np.arange(start + year)
         path = chosen[:, None] * (period >= start)
-        case = f"{PICKS[pick]} outcome in the year {(first - start) // year + 1} before the treatment"
+        case = say(
+            "{picks} outcome in the year {year} before the treatment",
+            picks=PICKS[pick],
+            year=(first - start) // year + 1,
+        )
         try:
             cut = replace(
                 cells,
@@ -254,11 +262,11 @@ def _placebos(
                 weight=cells.weight[:, : start + year],
                 covariates=cells.covariates[:, :, : start + year],
                 treatments=path[None].astype(float),
-                names=("the pick",),
+                names=(say("the pick"),),
             )
             lines += _refit.from_effects(case, one, _twoway.fit(_twoway.trimmed(cut))[1], len(rates))
         except Unsupported as refusal:
-            lines.append(Line(case, treatment.name, note=f"not possible: {refusal.problem}"))
+            lines.append(Line(case, treatment.name, note=say("not possible: {problem}", problem=refusal.problem)))
     return lines
 
 
@@ -270,26 +278,47 @@ def _verdict(case: _Case, level: float) -> bool | None:
 
 def _sentence(study: Study, case: _Case, verdict: bool | None) -> str:
     scale = _refit.two_way_scale(study)
-    told, who = [], study.cluster.replace("_", " ")
+    told = []
     for pick, words in PICKS.items():
         mean, made = case.mean(pick), [line for line in case.placebos[pick] if line.made]
         if mean is None:
             continue
         told.append(
-            f"picking the {_refit.plural(case.n, who)} {words} {study.outcome.column} of a year makes"
-            f" {_refit.size(mean, scale)} in the next, on average over {_refit.plural(len(made), 'year')} before the"
-            f" treatment ({case.overlap[pick]} of the {case.n} {'treated' if _binary(study, case) else 'most treated'}"
-            f" were so picked in the last year; chance would have it {case.n * case.n / case.n_clusters:.1f})"
+            say(
+                "picking the {picked} {words} {column} of a year makes {size} in the next, on average"
+                " over {years} before the treatment ({overlap} of the {n} {treated} were so picked in"
+                " the last year; chance would have it {chance:.1f})",
+                picked=_picked(case.n, study.cluster),
+                words=words,
+                column=study.outcome.column,
+                size=_refit.size(mean, scale),
+                years=say_n("{n:,} year", "{n:,} years", len(made)),
+                overlap=case.overlap[pick],
+                n=case.n,
+                treated=say("treated") if _binary(study, case) else say("most treated"),
+                chance=case.n * case.n / case.n_clusters,
+            )
         )
-    start = f"{_refit.lead(study, case.name)}{'; '.join(told) or 'no placebo can be fitted'}"
-    text = f"{start[0].upper()}{start[1:]}. The two-way effect on them is {_refit.size(case.effect, scale)}"
+    start = joined([_refit.lead(study, case.name), joined(told, "; ") or say("no placebo can be fitted")])
+    text = say(
+        "{start}. The two-way effect on them is {size}",
+        start=capitalised(start),
+        size=_refit.size(case.effect, scale),
+    )
     if case.void:
-        return f"{text}; nothing is judged: {case.void}."
+        return say("{text}; nothing is judged: {void}.", text=text, void=case.void)
     if not case.claimed:
-        return f"{text} and cannot be told from none, so that nothing is judged."
+        return say("{text} and cannot be told from none, so that nothing is judged.", text=text)
     if verdict:
-        return f"{text}, which such picking does not account for."
-    return f"{text}: half of it or more comes from picking units that would have moved so by themselves."
+        return say("{text}, which such picking does not account for.", text=text)
+    return say("{text}: half of it or more comes from picking units that would have moved so by themselves.", text=text)
+
+
+def _picked(number: int, cluster: str) -> str:
+    """So many clusters, by the name of their column."""
+    if cluster == "state":
+        return say_n("{n:,} state", "{n:,} states", number)
+    return joined([say("{n:,}", n=number), " ", cluster.replace("_", " "), "" if number == 1 else "s"])
 
 
 def _binary(study: Study, case: _Case) -> bool:

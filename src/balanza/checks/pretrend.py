@@ -15,6 +15,7 @@ from balanza.checks._event_study import Path, Paths, shown
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.estimators import _summary
 from balanza.kernels.pretrend import CLUSTERS_EACH, bias, joint_test, pretest, slope_missed, usual_test
+from balanza.say import joined, say, say_n
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +82,7 @@ power to reassure.
     ),
 )
 POWERS = (0.5, 0.8)
-FEW = "the treatment's variation lies in fewer than three effective clusters"
+FEW = say("the treatment's variation lies in fewer than three effective clusters")
 Row = dict[str, Any]
 
 
@@ -208,37 +209,51 @@ def _figure(path: Path, row: Row, level: float) -> pd.DataFrame:
 
 def _sentence(study: Study, paths: Paths, lead: Mapping[str, Row], void: str | None) -> str:
     parts = [_found(path, lead[path.stem], study.level) for path in paths.lead]
-    end = f" Nothing is judged: {void}." if void else ""
+    end = say(" Nothing is judged: {void}.", void=void) if void else ""
     left_out = _event_study.left_out_in_words(paths.lead[0])
-    return f"{paths.preface(study)}{' '.join(parts)}{left_out}{end}"
+    return joined([paths.preface(study), joined(parts, " "), left_out, end])
 
 
 def _found(path: Path, row: Row, level: float) -> str:
     n, tested, verdict = row["n_before"], row["n_tested"], _verdict(row, level)
-    times = f"the {n} event times before treatment" if n > 1 else "the one event time before treatment"
+    times = say_n("the one event time before treatment", "the {n} event times before treatment", n)
     if tested < n:
-        what = "a straight trend" if tested == 1 else f"a trend (a polynomial of degree {tested})"
-        times = f"{what} in {times}"
-    p = f"p = {row['p_value']:.3f}" if row["p_value"] >= 0.001 else "p < 0.001"
-    test = (
-        f"F({tested}, {row['effective_clusters'] - tested:.1f}) = {row['statistic']:.2f}, {p},"
-        f" {row['effective_clusters']:.1f} effective clusters"
+        times = say_n(
+            "a straight trend in {times}", "a trend (a polynomial of degree {n}) in {times}", tested, times=times
+        )
+    p = say("p = {p:.3f}", p=row["p_value"]) if row["p_value"] >= 0.001 else "p < 0.001"
+    test = say(
+        "F({tested}, {freedom:.1f}) = {statistic:.2f}, {p}, {clusters:.1f} effective clusters",
+        tested=tested,
+        freedom=row["effective_clusters"] - tested,
+        statistic=row["statistic"],
+        p=p,
+        clusters=row["effective_clusters"],
     )
-    if verdict is False:
-        differ = "differs" if tested < n or n == 1 else "differ"
-        start = f"By {path.stem}, trends were not parallel: {times} {differ} from zero ({test})."
+    told = {"estimate": path.stem, "times": times, "test": test}
+    if verdict is not False:
+        start = say("By {estimate}, the joint test does not tell {times} from zero ({test}).", **told)
+    elif tested < n or n == 1:
+        start = say("By {estimate}, trends were not parallel: {times} differs from zero ({test}).", **told)
     else:
-        start = f"By {path.stem}, the joint test does not tell {times} from zero ({test})."
+        start = say("By {estimate}, trends were not parallel: {times} differ from zero ({test}).", **told)
     sign = float(np.sign(row["average"])) or 1.0
     slope, plain, passing = (shown(path, sign * row[name]) for name in ("slope_50", "bias_50", "bias_if_passed_50"))
-    power = (
-        f" It misses half the time a straight trend of {slope} per {_event_study.step_in_words(path)}, which alone"
-        f" would make a mean effect of {plain} ({passing} where the test does not reject), beside the estimated"
-        f" {shown(path, row['average'])} ({shown(path, row['low'])} to {shown(path, row['high'])})"
+    power = say(
+        " It misses half the time a straight trend of {slope} per {step}, which alone"
+        " would make a mean effect of {plain} ({passing} where the test does not reject), beside"
+        " the estimated {average} ({low} to {high})",
+        slope=slope,
+        step=_event_study.step_in_words(path),
+        plain=plain,
+        passing=passing,
+        average=shown(path, row["average"]),
+        low=shown(path, row["low"]),
+        high=shown(path, row["high"]),
     )
     ends = {
-        True: ": that is less than half that interval's width.",
-        None: ": that is half that interval's width or more, so that the test has too little power to reassure.",
+        True: say(": that is less than half that interval's width."),
+        None: say(": that is half that interval's width or more, so that the test has too little power to reassure."),
         False: ".",
     }
     return start + power + ends[verdict]

@@ -22,6 +22,7 @@ from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _covariates, _guard
 from balanza.kernels import inversion, permutation
+from balanza.say import joined, say, say_n
 
 SPEC = CheckSpec(
     name="randomization",
@@ -111,7 +112,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     import pandas as pd
 
     if panel.n_clusters < 5:
-        raise Unsupported(f"needs five clusters or more, not {panel.n_clusters}", where=SPEC.name)
+        raise Unsupported(
+            say("needs five clusters or more, not {n_clusters}", n_clusters=panel.n_clusters), where=SPEC.name
+        )
     paths = {treatment.name: known_paths(treatment, panel, SPEC.name) for treatment in study.treatments}
     wanted = _guard.options(SPEC, study)["strata"]
     within = strata(study, panel, paths, wanted, SPEC.name)
@@ -156,30 +159,60 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
 
 
 def _sentence(study: Study, panel: Panel, rows: list[dict[str, Any]], within: Strata, silent: int) -> str:
-    parts = [f"{'' if len(rows) == 1 else row['treatment'] + ': '}{inversion.shown(row['p_value'])}" for row in rows]
+    parts = [
+        joined(["" if len(rows) == 1 else row["treatment"] + ": ", inversion.shown(row["p_value"])]) for row in rows
+    ]
     stratified = ""
     if within.count > 1:
-        per = " per head" if study.outcome.exposure else ""
-        stratified = f" within {within.count} strata of {study.outcome.column}{per} {within.when}"
-    handed = f"been handed to the {panel.n_clusters:,} clusters at random{stratified} (which it was not)"
+        per = say(" per head") if study.outcome.exposure else ""
+        stratified = say(
+            " within {count} strata of {column}{per} {when}",
+            count=within.count,
+            column=study.outcome.column,
+            per=per,
+            when=within.when,
+        )
+    handed = say(
+        "been handed to the {n_clusters:,} clusters at random{stratified} (which it was not)",
+        n_clusters=panel.n_clusters,
+        stratified=stratified,
+    )
     if all(treatment.kind == "binary" for treatment in study.treatments):
-        handed = f"been handed round the {panel.n_clusters:,} clusters at random{stratified} (which they were not)"
-        what = "the same paths of first treatment"
+        handed = say(
+            "been handed round the {n_clusters:,} clusters at random{stratified} (which they were not)",
+            n_clusters=panel.n_clusters,
+            stratified=stratified,
+        )
+        what = say("the same paths of first treatment")
     else:
-        what = "the same treatment"
+        what = say("the same treatment")
     covariates = [name for name in study.covariates if name != "graph"]
-    given = f", given {', '.join(covariates)}" if covariates else ""
+    given = say(", given {covariates}", covariates=joined(covariates, ", ")) if covariates else ""
     lost = ""
     if silent:
-        lost = f" {silent} cluster{'' if silent == 1 else 's'} without any {study.outcome.column}"
-        lost += " weighs nothing." if silent == 1 else " weigh nothing."
+        lost = say_n(
+            " {n} cluster without any {column} weighs nothing.",
+            " {n} clusters without any {column} weigh nothing.",
+            silent,
+            column=study.outcome.column,
+        )
     few = [row["assignments"] for row in rows if row["assignments"]]
     if few:
-        number = " and ".join(f"{count:.0f}" for count in few)
-        lost += f" Only {number} different assignments exist, so that p can hardly be less than {1 / max(few):.2g}."
-    return (
-        f"Had {what} {handed}, as strong a link would have come about with {'; '.join(parts)}"
-        f" ({study.draws} draws{given}). {_kept(study, rows)}{lost}"
+        number = joined((f"{count:.0f}" for count in few), say(" and "))
+        lost += say(
+            " Only {number} different assignments exist, so that p can hardly be less than {least:.2g}.",
+            number=number,
+            least=1 / max(few),
+        )
+    return say(
+        "Had {what} {handed}, as strong a link would have come about with {parts} ({draws} draws{given}). {kept}{lost}",
+        what=what,
+        handed=handed,
+        parts=joined(parts, "; "),
+        draws=study.draws,
+        given=given,
+        kept=_kept(study, rows),
+        lost=lost,
     )
 
 
@@ -189,15 +222,25 @@ def _kept(study: Study, rows: list[dict[str, Any]]) -> str:
 
     def shown(value: float) -> str:
         if not np.isfinite(value):
-            return "no bound"
-        return f"{100 * np.expm1(value):+.1f} %" if counts else f"{value:.4g}"
+            return say("no bound")
+        return say("{change:+.1f} %", change=100 * np.expm1(value)) if counts else say("{value:.4g}", value=value)
 
     parts = [
-        f"{'' if len(rows) == 1 else row['treatment'] + ': '}{shown(row['low'])} to {shown(row['high'])}"
+        say(
+            "{treatment}{low} to {high}",
+            treatment="" if len(rows) == 1 else row["treatment"] + ": ",
+            low=shown(row["low"]),
+            high=shown(row["high"]),
+        )
         for row in rows
     ]
-    kind = "An effect in proportion, the same for all," if counts else "An effect the same for all"
-    return f"{kind} is not refused at the {100 * (1 - study.level):.0f} % level from {'; '.join(parts)}."
+    kind = say("An effect in proportion, the same for all,") if counts else say("An effect the same for all")
+    return say(
+        "{kind} is not refused at the {level:.0f} % level from {parts}.",
+        kind=kind,
+        level=100 * (1 - study.level),
+        parts=joined(parts, "; "),
+    )
 
 
 def _rows(study: Study, panel: Panel) -> _Rows:
@@ -256,8 +299,8 @@ def _test(
 
     if not information > 0:
         raise Unsupported(
-            f"{name} has no variation of its own beside unit and period effects and the other terms",
+            say("{name} has no variation of its own beside unit and period effects and the other terms", name=name),
             where=SPEC.name,
-            cure="See what the estimators say of this study",
+            cure=say("See what the estimators say of this study"),
         )
     return inversion.invert(lambda tau: _null.attempted(evaluate, tau), float(information), study.level)

@@ -18,6 +18,7 @@ from balanza.checks._refit import Line, Lines
 from balanza.checks._twoway import Design
 from balanza.contract import CheckResult, CheckSpec, Estimate, Outcome, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import joined, say
 
 SPEC = CheckSpec(
     name="recording",
@@ -87,9 +88,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     given = study.variants.get("outcome", {})
     if not given:
         raise Unsupported(
-            "the study names no other measure of its outcome",
+            say("the study names no other measure of its outcome"),
             where=SPEC.name,
-            cure="Add `variants: {outcome: {...}}` to the study, if another recorder counts the same",
+            cure=say("Add `variants: {outcome: {...}}` to the study, if another recorder counts the same"),
         )
     pairs, refusals = [], []
     level = 1 - (1 - study.level) / (len(given) * len(study.treatments))
@@ -97,9 +98,9 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         try:
             pairs.append(_pair(study, panel, label, level))
         except Unsupported as refusal:
-            refusals.append(f"{label}: {refusal.problem}")
+            refusals.append(joined([label, ": ", refusal.problem]))
     if not pairs:
-        raise Unsupported("; ".join(refusals), where=SPEC.name, cure="Name measures that are known in the rows")
+        raise Unsupported(joined(refusals, "; "), where=SPEC.name, cure=say("Name measures that are known in the rows"))
     lines = [line for pair in pairs for line in (*pair.own, *pair.other, *pair.ratio)]
     judged = [line for pair in pairs for line in pair.ratio if not pair.void[line.treatment]]
     moved = [line for line in judged if line.sign]
@@ -116,7 +117,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     return CheckResult(
         SPEC.name,
         passed,
-        " ".join(_told(study, pair) for pair in pairs),
+        joined((_told(study, pair) for pair in pairs), " "),
         values,
         _refit.table(lines),
         _refit.strip(lines),
@@ -143,7 +144,9 @@ def _pair(study: Study, panel: Panel, label: str, level: float) -> _Pair:
         column=name,
         title=study.variants["outcome"][label].get("title") or name.replace("_", " "),
         share=float(np.nansum(designs[1].outcome) / counted) if counted else float("nan"),
-        own=_refit.from_effects(f"{study.outcome.column}, where {name} is known", study, effects[0], n_units),
+        own=_refit.from_effects(
+            say("{column}, where {other} is known", column=study.outcome.column, other=name), study, effects[0], n_units
+        ),
         other=_refit.from_effects(name, study, effects[1], n_units),
         ratio=_refit.from_effects(_case(study, name), replace(study, level=level), ratio, n_units),
         void=void,
@@ -155,13 +158,18 @@ def _whole(study: Study, panel: Panel, other: Outcome) -> Design:
 
 
 def _case(study: Study, name: str) -> str:
-    return f"{name} {'per' if _refit.two_way_scale(study) == 'log' else 'less'} {study.outcome.column}"
+    told = {"one": name, "other": study.outcome.column}
+    return (
+        say("{one} per {other}", **told) if _refit.two_way_scale(study) == "log" else say("{one} less {other}", **told)
+    )
 
 
 def _same(one: Design, other: Design) -> tuple[Design, Design]:
     """Both designs on the units that tell anything in both, with the same clusters."""
     if one.outcome.shape != other.outcome.shape:
-        raise Unsupported("its rows are not those of the study", where=SPEC.name, cure="Give both the same exposure")
+        raise Unsupported(
+            say("its rows are not those of the study"), where=SPEC.name, cure=say("Give both the same exposure")
+        )
 
     def tells(design: Design) -> np.ndarray:
         told = np.nan_to_num(design.outcome) > 0 if design.counts else ~np.isnan(design.outcome)
@@ -169,7 +177,7 @@ def _same(one: Design, other: Design) -> tuple[Design, Design]:
 
     units = tells(one) & tells(other)
     if not units.any():
-        raise Unsupported("no unit has events of both measures", where=SPEC.name, cure="Use wider rows")
+        raise Unsupported(say("no unit has events of both measures"), where=SPEC.name, cure=say("Use wider rows"))
     kept = [
         replace(
             design,
@@ -187,26 +195,39 @@ def _same(one: Design, other: Design) -> tuple[Design, Design]:
 
 def _told(study: Study, pair: _Pair) -> str:
     scale = _refit.two_way_scale(study)
-    what = "their ratio" if scale == "log" else "their difference"
+    what = say("their ratio") if scale == "log" else say("their difference")
     parts = [
-        f"{_refit.lead(study, own.treatment)}{_refit.per(study, own.treatment)} the first change by"
-        f" {_refit.shown(own, scale)}, the second by {_refit.shown(other, scale)}, and {what} by"
-        f" {_refit.shown(ratio, scale)}; {_judged(study, pair, ratio)}"
+        say(
+            "{lead}{per} the first change by {own}, the second by {other}, and {what} by {ratio}; {judged}",
+            lead=_refit.lead(study, own.treatment),
+            per=_refit.per(study, own.treatment),
+            own=_refit.shown(own, scale),
+            other=_refit.shown(other, scale),
+            what=what,
+            ratio=_refit.shown(ratio, scale),
+            judged=_judged(study, pair, ratio),
+        )
         for own, other, ratio in zip(pair.own, pair.other, pair.ratio, strict=True)
     ]
-    count = f" ({100 * pair.share:.0f} for 100 of these)" if study.outcome.family == "poisson" else ""
-    return f"{study.outcome.column.capitalize()} against {pair.title}{count}: {'. '.join(parts)}."
+    count = say(" ({share:.0f} for 100 of these)", share=100 * pair.share) if study.outcome.family == "poisson" else ""
+    return say(
+        "{column} against {title}{count}: {parts}.",
+        column=study.outcome.column.capitalize(),
+        title=pair.title,
+        count=count,
+        parts=joined(parts, ". "),
+    )
 
 
 def _judged(study: Study, pair: _Pair, ratio: Line) -> str:
     void = pair.void[ratio.treatment]
     if void:
-        return f"whether recording moves with the treatment is not judged: {void}"
+        return say("whether recording moves with the treatment is not judged: {void}", void=void)
     if not ratio.sign:
-        return "no change of recording with the treatment can be told from none"
-    more = "more" if ratio.sign > 0 else "less"
-    return (
-        f"{more} is recorded in the second for the same {study.outcome.column} where there is more treatment, so that"
-        " an"
-        " effect on it is not one on violence alone"
+        return say("no change of recording with the treatment can be told from none")
+    return say(
+        "{more} is recorded in the second for the same {column} where there is more treatment, so"
+        " that an effect on it is not one on violence alone",
+        more=say("more") if ratio.sign > 0 else say("less"),
+        column=study.outcome.column,
     )

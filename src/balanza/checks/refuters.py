@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from balanza.checks import _twoway
+from balanza.checks import _twoway, _words
 from balanza.checks._twoway import Design, Effect
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.estimators import _summary
 from balanza.kernels import cluster_moments
 from balanza.kernels import refuters as kernel
 from balanza.kernels.cluster_moments import Moments
+from balanza.say import joined, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,19 +72,18 @@ BIAS, SPREAD = 0.25, 1.5
 FEWEST_DRAWS = 99
 WORK = 6e9
 SHARES = np.linspace(0, 1, 101)
-NULL_RULE = "0 within the central {level:.0f} % of draws, and no more than {alarms:.0f} % called an effect"
+PLACEBO, DUMMY = say("placebo treatment"), say("dummy outcome")
+CAUSE, SUBSET = say("random common cause"), say("data subset")
 RULES = {
-    "placebo treatment": NULL_RULE,
-    "dummy outcome": NULL_RULE,
-    "random common cause": "informs: how far a cause that is made up at random moves the estimate",
-    "data subset": "informs: how far the estimate moves as clusters are left out",
-    "bootstrap": "mean within a quarter of the spread of the estimate, spread at most 1.5 standard errors",
+    CAUSE: say("informs: how far a cause that is made up at random moves the estimate"),
+    SUBSET: say("informs: how far the estimate moves as clusters are left out"),
+    "bootstrap": say("mean within a quarter of the spread of the estimate, spread at most 1.5 standard errors"),
 }
 
 
-INFORM = frozenset({"random common cause", "data subset"})
+INFORM = frozenset({CAUSE, SUBSET})
 """Refuters without a verdict: what is drawn at random goes with no treatment, and would let a confounded fit pass."""
-REACH = "They test arithmetic and standard errors, and cannot detect confounding."
+REACH = say("They test arithmetic and standard errors, and cannot detect confounding.")
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
             if isinstance(found, _Found):
                 quantiles = {"share": SHARES, "estimate": np.quantile(found.estimates, SHARES)}
                 drawn.append(pd.DataFrame({"refuter": refuter, "treatment": name, **quantiles}))
-    table = pd.DataFrame(rows)
+    table = _words.table(rows)
     judged = table.loc[table["passed"].notna()]
     passed = bool(judged["passed"].astype(bool).all()) if len(judged) else None
     values: dict[str, object] = {"draws": draws, "n_clusters": case.n_clusters, "errors": effects[0].error_type}
@@ -209,10 +209,10 @@ def _bootstrap(case: _Case) -> _Found | str:
 
 
 REFUTERS: Mapping[str, Callable[[_Case], _Found | str]] = {
-    "placebo treatment": _placebo_treatment,
-    "dummy outcome": _dummy_outcome,
-    "random common cause": _random_common_cause,
-    "data subset": _data_subset,
+    PLACEBO: _placebo_treatment,
+    DUMMY: _dummy_outcome,
+    CAUSE: _random_common_cause,
+    SUBSET: _data_subset,
     "bootstrap": _bootstrap,
 }
 
@@ -220,7 +220,7 @@ REFUTERS: Mapping[str, Callable[[_Case], _Found | str]] = {
 def _tested(case: _Case, draws: kernel.Draws) -> _Found | str:
     usable = ~np.isnan(draws.t)
     if not usable.any():
-        return "no draw leaves the treatment variation of its own"
+        return say("no draw leaves the treatment variation of its own")
     critical = _summary.critical(case.level, case.n_clusters - 1)
     return _Found(draws.estimates[usable], float(np.mean(np.abs(draws.t[usable]) > critical)))
 
@@ -228,17 +228,17 @@ def _tested(case: _Case, draws: kernel.Draws) -> _Found | str:
 def _refitted(case: _Case, multiplicity: np.ndarray) -> _Found | str:
     estimates = cluster_moments.refitted(case.full, multiplicity)[:, case.index]
     usable = estimates[~np.isnan(estimates)]
-    return _Found(usable) if len(usable) else "no draw identifies the effect"
+    return _Found(usable) if len(usable) else say("no draw identifies the effect")
 
 
 def _row(case: _Case, refuter: str, found: _Found | str) -> dict[str, object]:
     """One line of the table."""
     level, effect = case.level, case.effect
-    rule = RULES[refuter].format(level=100 * level, alarms=100 * FALSE_ALARMS * (1 - level))
-    expected = 0.0 if RULES[refuter] is NULL_RULE else effect.value
+    rule = RULES.get(refuter) or _null_rule(level)
+    expected = effect.value if refuter in RULES else 0.0
     if isinstance(found, str):
         empty = dict.fromkeys(("mean", "spread", "p_value", "called_effects", "draws"))
-        return {"expected": expected, **empty, "passed": None, "rule": f"not possible: {found}"}
+        return {"expected": expected, **empty, "passed": None, "rule": say("not possible: {reason}", reason=found)}
     draws = found.estimates
     mean, spread = float(draws.mean()), float(draws.std(ddof=1)) if len(draws) > 1 else 0.0
     p_value = _two_sided(draws, expected)
@@ -254,8 +254,16 @@ def _row(case: _Case, refuter: str, found: _Found | str) -> dict[str, object]:
         "called_effects": found.alarms,
         "draws": len(draws),
         "passed": None if case.void or refuter in INFORM else bool(passed),
-        "rule": f"not judged: {case.void}" if case.void else rule,
+        "rule": say("not judged: {void}", void=case.void) if case.void else rule,
     }
+
+
+def _null_rule(level: float) -> str:
+    return say(
+        "0 within the central {level:.0f} % of draws, and no more than {alarms:.0f} % called an effect",
+        level=100 * level,
+        alarms=100 * FALSE_ALARMS * (1 - level),
+    )
 
 
 def _most_alarms(level: float, draws: int) -> float:
@@ -274,15 +282,25 @@ def _two_sided(draws: np.ndarray, expected: float) -> float:
 def _sentence(judged: pd.DataFrame, case: _Case) -> str:
     if judged.empty:
         if case.void:
-            return f"The attempts to refute the two-way fit are not judged: {case.void}. {REACH}"
-        return f"None of the attempts to refute the two-way fit is possible with these data. {REACH}"
+            return say(
+                "The attempts to refute the two-way fit are not judged: {void}. {reach}", void=case.void, reach=REACH
+            )
+        return say("None of the attempts to refute the two-way fit is possible with these data. {reach}", reach=REACH)
     several = len(case.design.names) > 1
     fell = [
-        row["refuter"] + (f" ({row['treatment']})" if several else "")
+        row["refuter"] + (joined([" (", row["treatment"], ")"]) if several else "")
         for row in judged.to_dict("records")
         if not row["passed"]
     ]
-    stood = f"The two-way fit withstood {len(judged) - len(fell)} of {len(judged)} attempts to refute it"
+    stood = say(
+        "The two-way fit withstood {n_stood} of {n_judged} attempts to refute it",
+        n_stood=len(judged) - len(fell),
+        n_judged=len(judged),
+    )
     if not fell:
-        return f"{stood}: it finds nothing where there is nothing, and its error is that of redrawn clusters. {REACH}"
-    return f"{stood}, but not these: {', '.join(fell)}. {REACH}"
+        return say(
+            "{stood}: it finds nothing where there is nothing, and its error is that of redrawn clusters. {reach}",
+            stood=stood,
+            reach=REACH,
+        )
+    return say("{stood}, but not these: {fell}. {reach}", stood=stood, fell=joined(fell, ", "), reach=REACH)

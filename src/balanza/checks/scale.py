@@ -20,6 +20,7 @@ from balanza.checks._refit import Line, Lines
 from balanza.contract import CheckResult, CheckSpec, Estimate, Outcome, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _rates
+from balanza.say import capitalised, joined, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +49,7 @@ differ and no two claims collide.
         "Not judged where a clustered error is void: a treatment that changes in fewer than five clusters",
     ),
 )
+WEIGHTED = say("rate, weighted by people")
 
 
 @dataclass(frozen=True)
@@ -61,16 +63,16 @@ class _Scale:
 
 
 def _scales(people: bool) -> tuple[_Scale, ...]:
-    found = [_Scale("Poisson"), _Scale("rate" if people else "level", lambda rate: rate)]
+    found = [_Scale("Poisson"), _Scale(say("rate") if people else say("level"), lambda rate: rate)]
     if people:
-        found.append(_Scale("rate, weighted by people", lambda rate: rate, weighted=True))
-    what = "of the rate" if people else "of the level"
+        found.append(_Scale(WEIGHTED, lambda rate: rate, weighted=True))
+    what = say("of the rate") if people else say("of the level")
     return (
         *found,
-        _Scale(f"log1p {what}", np.log1p, unit_bound=True),
-        _Scale(f"asinh {what}", np.arcsinh, unit_bound=True),
-        _Scale(f"log1p {what} times 10", lambda rate: np.log1p(OTHER_UNIT * rate), unit_bound=True),
-        _Scale(f"asinh {what} times 10", lambda rate: np.arcsinh(OTHER_UNIT * rate), unit_bound=True),
+        _Scale(say("log1p {what}", what=what), np.log1p, unit_bound=True),
+        _Scale(say("asinh {what}", what=what), np.arcsinh, unit_bound=True),
+        _Scale(say("log1p {what} times 10", what=what), lambda rate: np.log1p(OTHER_UNIT * rate), unit_bound=True),
+        _Scale(say("asinh {what} times 10", what=what), lambda rate: np.arcsinh(OTHER_UNIT * rate), unit_bound=True),
     )
 
 
@@ -97,8 +99,10 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         If the outcome is a logarithm or negative somewhere, or the study cannot be estimated.
     """
     if study.outcome.log or (panel.frame["outcome"] < 0).any():
-        what = "is a logarithm already" if study.outcome.log else "is negative somewhere"
-        raise Unsupported(f"{study.outcome.column} {what}", where=SPEC.name, cure="Nothing else is to be compared")
+        name = study.outcome.column
+        log = say("{outcome} is a logarithm already", outcome=name)
+        what = log if study.outcome.log else say("{outcome} is negative somewhere", outcome=name)
+        raise Unsupported(what, where=SPEC.name, cure=say("Nothing else is to be compared"))
     fitter = _refit.refitter(SPEC, study, panel, rng, 1, two_way_only=True)
     scales = _scales(_rates.is_rate(study))
     lines: Lines = []
@@ -111,7 +115,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         "n_scales": len(scales),
         "signs": {base.treatment: _signs(_refit.of(lines, base.treatment)) for base in fitter.base},
     }
-    sentence = f"{' '.join(told)}{_refit.not_judged(fitter)}"
+    sentence = joined([joined(told, " "), _refit.not_judged(fitter)])
     return CheckResult(SPEC.name, passed, sentence, values, _refit.table(lines), _in_errors(lines))
 
 
@@ -142,40 +146,49 @@ def _verdict(lines: Lines) -> bool | None:
 
 def _told(study: Study, lines: Lines, scales: tuple[_Scale, ...]) -> str:
     if not lines:
-        return "No scale can be fitted."
+        return say("No scale can be fitted.")
     up = [line.case for line in lines if _refit.numbers(line)[0] > 0]
     down = [line.case for line in lines if _refit.numbers(line)[0] <= 0]
     start = _refit.lead(study, lines[0].treatment)
     clear = sum(line.sign != 0 for line in lines)
     if not (up and down):
-        text = (
-            f"{start}the two-way effect is {'a rise' if up else 'a fall'} on all {len(lines)} scales (Poisson, the"
-            " rate and"
-            f" logarithms that let zeros in), clearly so on {clear or 'none'}."
+        text = say(
+            "{start}the two-way effect is {claim} on all {n_lines} scales (Poisson, the rate and"
+            " logarithms that let zeros in), clearly so on {clear}.",
+            start=start,
+            claim=say("a rise") if up else say("a fall"),
+            n_lines=len(lines),
+            clear=clear or say("none"),
         )
     else:
-        text = (
-            f"{start}the sign of the two-way effect hangs on the scale: a rise by {'; '.join(up)}, but a fall by"
-            f" {'; '.join(down)}, clearly so on {clear or 'none'}. {_why(lines)}"
+        text = say(
+            "{start}the sign of the two-way effect hangs on the scale: a rise by {up}, but a fall by"
+            " {down}, clearly so on {clear}. {why}",
+            start=start,
+            up=joined(up, "; "),
+            down=joined(down, "; "),
+            clear=clear or say("none"),
+            why=_why(lines),
         )
-    return f"{text[0].upper()}{text[1:]}{_unit(lines, scales)}"
+    return capitalised(text) + _unit(lines, scales)
 
 
 def _why(lines: Lines) -> str:
     """Why scales disagree, as far as the fits tell."""
     sign = {line.case: _refit.numbers(line)[0] > 0 for line in lines}
-    poisson, rate, weighted = (sign.get(name) for name in ("Poisson", "rate", "rate, weighted by people"))
+    poisson, rate, weighted = (sign.get(name) for name in ("Poisson", "rate", WEIGHTED))
     if None not in (poisson, rate, weighted) and poisson == weighted != rate:
-        return (
-            "Weighing the rate by people turns its sign to that of Poisson: large units and small ones moved apart, and"
-            " the rate counts them alike."
+        return say(
+            "Weighing the rate by people turns its sign to that of Poisson: large units and small"
+            " ones moved apart, and the rate counts them alike."
         )
     if None not in (poisson, rate, weighted) and rate == weighted != poisson:
-        return (
-            "Weighing the rate by people does not turn its sign: ratios and differences moved apart, since units differ"
-            " in their level, and parallel trends can hold on one of these scales only."
+        return say(
+            "Weighing the rate by people does not turn its sign: ratios and differences moved apart,"
+            " since units differ in their level, and parallel trends can hold on one of these scales"
+            " only."
         )
-    return "Trends that are parallel on one scale are not on another where units differ in their level."
+    return say("Trends that are parallel on one scale are not on another where units differ in their level.")
 
 
 def _unit(lines: Lines, scales: tuple[_Scale, ...]) -> str:
@@ -185,10 +198,11 @@ def _unit(lines: Lines, scales: tuple[_Scale, ...]) -> str:
     if len(found) < 2:
         return ""
     one, ten = (_refit.numbers(line)[0] for line in found[:2])
-    return (
-        f" The sizes on log1p and asinh are no percentages: merely counting in tenths of a unit takes the effect on"
-        " log1p"
-        f" from {one:.3g} to {ten:.3g}."
+    return say(
+        " The sizes on log1p and asinh are no percentages: merely counting in tenths of a unit"
+        " takes the effect on log1p from {one:.3g} to {ten:.3g}.",
+        one=one,
+        ten=ten,
     )
 
 

@@ -7,17 +7,18 @@ unit and period effects; a Poisson fit enters as least squares on its working re
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balanza.checks import _twoway
-from balanza.checks._twoway import Design, Effect
+from balanza.checks import _hidden, _twoway, _words
+from balanza.checks._hidden import Case, squares
+from balanza.checks._twoway import Design
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
-from balanza.estimators import _summary
 from balanza.kernels import confounding as kernel
 from balanza.kernels.cluster_moments import Moments, information, inverse
+from balanza.say import joined, say, say_n
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,38 +77,9 @@ R2_MAX = 1.3
 PROXY = "criminal_presence"
 RELIABILITIES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 GRID = 21
+ROBUSTNESS = say("robustness value")
 COLUMNS = ("treatment", "measure", "of", "strength", "r2_treatment", "r2_outcome", "value", "low", "high", "note")
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class _Case:
-    """One treatment in the two-way fit.
-
-    error : classical standard error, a measure of size
-    ratio : of the clustered standard error to it
-    critical : t value of the study's level
-    void : why the standard error is no ground for a verdict, if it is none
-    """
-
-    study: Study
-    design: Design
-    found: Moments
-    index: int
-    effect: Effect
-    error: float
-    ratio: float
-    critical: float
-    void: str | None
-
-    @property
-    def name(self) -> str:
-        return self.design.names[self.index]
-
-    def interval(self, value: float, error: float) -> tuple[float, float]:
-        """Interval with a classical standard error made clustered."""
-        half = self.critical * self.ratio * error
-        return value - half, value + half
 
 
 def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np.random.Generator) -> CheckResult:
@@ -142,46 +114,37 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
     before = _before(design)
     verdicts, rows, grids, sentences = [], [], [], []
     for index in range(len(design.names)):
-        case = _case(study, design, found, index, effects[index])
+        case = _hidden.case(study, design, found, index, effects[index])
         own = [*_robustness(case), *_benchmarks(case, before), *_e_values(case, estimates)]
         rows += [*own, *_selection(case), *_proxy(case)]
         grids.append(_grid(case))
         verdicts.append(_verdict(case, own))
         sentences.append(_sentence(case, own, verdicts[-1]))
     judged = [verdict for verdict in verdicts if verdict is not None]
-    table = pd.DataFrame([{column: row.get(column) for column in COLUMNS} for row in rows], columns=list(COLUMNS))
+    table = _words.table([{column: row.get(column) for column in COLUMNS} for row in rows], COLUMNS)
     values = {"errors": effects[0].error_type, "freedom": found.freedom}
-    return CheckResult(SPEC.name, all(judged) if judged else None, " ".join(sentences), values, table, pd.concat(grids))
+    return CheckResult(
+        SPEC.name, all(judged) if judged else None, joined(sentences, " "), values, table, pd.concat(grids)
+    )
 
 
-def _case(study: Study, design: Design, found: Moments, index: int, effect: Effect) -> _Case:
-    own = float(information(found, np.array([index]))[0, 0])
-    error = float(np.sqrt(_squares(found) / found.freedom / own))
-    critical = _summary.critical(study.level, effect.freedom)
-    void = _twoway.void_error(design, index, study.treatments[index], effect)
-    return _Case(study, design, found, index, effect, error, effect.error / error, critical, void)
-
-
-def _squares(found: Moments, without: np.ndarray | None = None) -> float:
-    """Sum of squared residuals, of all terms or without some."""
-    kept = np.setdiff1d(np.arange(found.gram.shape[1]), [] if without is None else without)
-    gradient = found.gradient.sum(axis=0)[kept]
-    solved = inverse(found.gram.sum(axis=0)[np.ix_(kept, kept)]) @ gradient
-    return float(found.square.sum() - gradient @ solved)
-
-
-def _robustness(case: _Case) -> Iterator[Row]:
+def _robustness(case: Case) -> Iterator[Row]:
     t = case.effect.value / case.error
     low, high = case.interval(case.effect.value, case.error)
-    sort = "Poisson, as weighted least squares" if case.design.counts else "least squares"
+    sort = say("Poisson, as weighted least squares") if case.design.counts else say("least squares")
     share = kernel.partial_r2(t, case.found.freedom)
     whole = kernel.robustness_value(t, case.found.freedom)
     reach = kernel.robustness_value(t, case.found.freedom, case.critical * case.ratio)
     name = {"treatment": case.name}
-    yield name | {"measure": "estimate", "value": case.effect.value, "low": low, "high": high, "note": sort}
-    yield name | {"measure": "partial R2", "value": share, "note": "of the treatment with the outcome"}
-    yield name | {"measure": "robustness value", "of": "estimate", "value": whole, "note": "explains it away"}
-    yield name | {"measure": "robustness value", "of": "interval", "value": reach, "note": "makes it contain zero"}
+    yield name | {"measure": say("estimate"), "value": case.effect.value, "low": low, "high": high, "note": sort}
+    yield name | {"measure": say("partial R2"), "value": share, "note": say("of the treatment with the outcome")}
+    yield name | {"measure": ROBUSTNESS, "of": say("estimate"), "value": whole, "note": say("explains it away")}
+    yield name | {
+        "measure": ROBUSTNESS,
+        "of": say("interval"),
+        "value": reach,
+        "note": say("makes it contain zero"),
+    }
 
 
 def _before(design: Design) -> np.ndarray | str:
@@ -189,13 +152,13 @@ def _before(design: Design) -> np.ndarray | str:
     treated = np.nan_to_num(design.treatments).any(axis=(0, 1))
     first = int(np.argmax(treated))
     if first == 0:
-        return "treatment is there from the first period on"
+        return say("treatment is there from the first period on")
     weight, outcome = design.weight[:, :first], design.outcome[:, :first]
     total = np.nansum(weight, axis=1, where=~np.isnan(outcome))
     if not (total > 0).all():
-        return "a unit has no row before treatment"
+        return say("a unit has no row before treatment")
     mean = np.nansum(outcome if design.counts else outcome * weight, axis=1) / total
-    return mean if np.ptp(mean) > 0 else "the outcome before treatment is the same for all units"
+    return mean if np.ptp(mean) > 0 else say("the outcome before treatment is the same for all units")
 
 
 def _terms(found: Moments, place: int, varying: bool) -> np.ndarray:
@@ -203,16 +166,21 @@ def _terms(found: Moments, place: int, varying: bool) -> np.ndarray:
     return np.array([place]) if varying else found.periods + 1 + place
 
 
-def _benchmarks(case: _Case, before: np.ndarray | str) -> Iterator[Row]:
+def _benchmarks(case: Case, before: np.ndarray | str) -> Iterator[Row]:
     design = case.design
     treatments = len(design.names)
     for place, name in enumerate(design.varying_names):
         yield from _benchmark(case, case.found, _terms(case.found, treatments + place, True), name)
     for place, name in enumerate(design.baseline_names):
         yield from _benchmark(case, case.found, _terms(case.found, place, False), name)
-    own = f"{case.study.outcome.column} before treatment"
+    own = say("{column} before treatment", column=case.study.outcome.column)
     if isinstance(before, str):
-        yield {"treatment": case.name, "measure": "benchmark", "of": own, "note": f"not possible: {before}"}
+        yield {
+            "treatment": case.name,
+            "measure": say("benchmark"),
+            "of": own,
+            "note": say("not possible: {reason}", reason=before),
+        }
         return
     linear = _twoway.linearise(design, design.regressors)
     whole = np.hstack([design.baseline, before[:, None]])
@@ -221,23 +189,29 @@ def _benchmarks(case: _Case, before: np.ndarray | str) -> Iterator[Row]:
     yield from _benchmark(case, wide, _terms(wide, design.baseline.shape[1], False), own)
 
 
-def _benchmark(case: _Case, found: Moments, terms: np.ndarray, name: str) -> Iterator[Row]:
+def _benchmark(case: Case, found: Moments, terms: np.ndarray, name: str) -> Iterator[Row]:
     """The estimate had a hidden cause been as strong as a covariate, twice and three times as strong."""
     target = np.array([case.index])
     others = np.setdiff1d(np.arange(found.gram.shape[1]), [case.index, *terms])
     left, net = (float(information(found, target, rest)[0, 0]) for rest in (others, None))
     ours = 1 - net / left
-    theirs = 1 - _squares(found) / _squares(found, terms)
-    value, error = float(found.coefficients[case.index]), np.sqrt(_squares(found) / found.freedom / net)
-    start: Row = {"treatment": case.name, "measure": "benchmark", "of": name}
+    theirs = 1 - squares(found) / squares(found, terms)
+    value, error = float(found.coefficients[case.index]), np.sqrt(squares(found) / found.freedom / net)
+    start: Row = {"treatment": case.name, "measure": say("benchmark"), "of": name}
     if found is not case.found:
         low, high = case.interval(value, float(error))
-        yield start | {"strength": 0, "value": value, "low": low, "high": high, "note": f"with {name} in the fit"}
+        yield start | {
+            "strength": 0,
+            "value": value,
+            "low": low,
+            "high": high,
+            "note": say("with {name} in the fit", name=name),
+        }
     for k in STRENGTHS:
         row = start | {"strength": k}
         shares = kernel.benchmark(ours, theirs, k)
         if shares is None:
-            yield row | {"note": "stronger than any hidden cause can be: less explains the estimate away"}
+            yield row | {"note": say("stronger than any hidden cause can be: less explains the estimate away")}
             continue
         moved, errors = kernel.adjusted(value, error, found.freedom, np.array(shares[0]), np.array(shares[1]))
         low, high = case.interval(float(moved), float(errors))
@@ -247,34 +221,40 @@ def _benchmark(case: _Case, found: Moments, terms: np.ndarray, name: str) -> Ite
             "value": float(moved),
             "low": low,
             "high": high,
-            "note": f"{'as' if k == 1 else f'{k} times as'} strong as {name}",
+            "note": say_n("as strong as {name}", "{n} times as strong as {name}", k, name=name),
         }
 
 
-def _e_values(case: _Case, estimates: Mapping[str, Estimate]) -> Iterator[Row]:
+def _e_values(case: Case, estimates: Mapping[str, Estimate]) -> Iterator[Row]:
     name: Row = {"treatment": case.name, "measure": "E-value"}
     stem = case.study.headline or ""
     headline = estimates.get(stem if len(case.design.names) == 1 else f"{stem}.{case.name}")
     if headline is not None and headline.scale == "log":
         value, (low, high), source = headline.value, headline.interval, stem
     elif case.design.counts or case.study.outcome.log:
-        value, (low, high), source = case.effect.value, case.interval(case.effect.value, case.error), "two-way fit"
+        value, (low, high), source = case.effect.value, case.interval(case.effect.value, case.error), say("two-way fit")
     else:
-        yield name | {"note": "not possible: needs a rate ratio, and the outcome is neither a count nor a logarithm"}
+        yield name | {
+            "note": say("not possible: needs a rate ratio, and the outcome is neither a count nor a logarithm")
+        }
         return
     ratio, bounds = float(np.exp(value)), (float(np.exp(low)), float(np.exp(high)))
-    per = f"of the rate ratio {ratio:.3g} by {source}"
-    yield name | {"of": "estimate", "value": kernel.e_value(ratio), "note": per}
+    per = say("of the rate ratio {ratio:.3g} by {source}", ratio=ratio, source=source)
+    yield name | {"of": say("estimate"), "value": kernel.e_value(ratio), "note": per}
     limit = kernel.e_value_of_limit(*bounds)
-    yield name | {"of": "interval", "value": limit, "note": f"interval {bounds[0]:.3g} to {bounds[1]:.3g}"}
+    yield name | {
+        "of": say("interval"),
+        "value": limit,
+        "note": say("interval {low:.3g} to {high:.3g}", low=bounds[0], high=bounds[1]),
+    }
 
 
-def _selection(case: _Case) -> Iterator[Row]:
-    name: Row = {"treatment": case.name, "measure": "Oster (2019)"}
+def _selection(case: Case) -> Iterator[Row]:
+    name: Row = {"treatment": case.name, "measure": say("Oster (2019)")}
     found, treatments = case.found, np.arange(len(case.design.names))
     controls = np.setdiff1d(np.arange(found.gram.shape[1]), [*treatments, *found.periods])
     if not len(controls):
-        yield name | {"note": "not possible: needs covariates, to compare the fit with and without them"}
+        yield name | {"note": say("not possible: needs covariates, to compare the fit with and without them")}
         return
     target = np.array([case.index])
     rest = np.setdiff1d([*treatments, *found.periods], target)
@@ -282,12 +262,12 @@ def _selection(case: _Case) -> Iterator[Row]:
     project = total[np.ix_(target, rest)] @ inverse(total[np.ix_(rest, rest)])
     raw = float(information(found, target, rest)[0, 0])
     uncontrolled = float((gradient[target] - project @ gradient[rest])[0] / raw)
-    outcome = _squares(found, np.r_[target, controls])
+    outcome = squares(found, np.r_[target, controls])
     given = kernel.Selection(
         uncontrolled=uncontrolled,
         controlled=case.effect.value,
-        r2_uncontrolled=1 - _squares(found, controls) / outcome,
-        r2_controlled=1 - _squares(found) / outcome,
+        r2_uncontrolled=1 - squares(found, controls) / outcome,
+        r2_controlled=1 - squares(found) / outcome,
         outcome=outcome,
         treatment=raw,
         left=float(information(found, target)[0, 0]),
@@ -295,12 +275,12 @@ def _selection(case: _Case) -> Iterator[Row]:
     r2_max = min(1.0, R2_MAX * given.r2_controlled)
     ratio = kernel.selection_ratio(given, r2_max)
     bound = kernel.equal_selection_bound(given, r2_max)
-    note = f"R_max {r2_max:.3g}, without covariates {uncontrolled:.3g}"
-    yield name | {"of": "ratio of selection for no effect", "value": ratio, "note": note}
-    yield name | {"of": "effect under equal selection", "value": bound, "note": note}
+    note = say("R_max {r2_max:.3g}, without covariates {uncontrolled:.3g}", r2_max=r2_max, uncontrolled=uncontrolled)
+    yield name | {"of": say("ratio of selection for no effect"), "value": ratio, "note": note}
+    yield name | {"of": say("effect under equal selection"), "value": bound, "note": note}
 
 
-def _proxy(case: _Case) -> Iterator[Row]:
+def _proxy(case: Case) -> Iterator[Row]:
     name: Row = {"treatment": case.name, "measure": "proxy", "of": PROXY}
     design, found = case.design, case.found
     if PROXY in design.varying_names:
@@ -308,7 +288,7 @@ def _proxy(case: _Case) -> Iterator[Row]:
     elif PROXY in design.baseline_names:
         terms = _terms(found, design.baseline_names.index(PROXY), False)
     else:
-        yield name | {"note": f"not possible: needs {PROXY} among the study's covariates"}
+        yield name | {"note": say("not possible: needs {proxy} among the study's covariates", proxy=PROXY)}
         return
     slopes = terms if len(terms) == 1 else terms[1:]  # unit effects absorb one period's slope
     kept = np.r_[case.index, slopes]
@@ -322,11 +302,15 @@ def _proxy(case: _Case) -> Iterator[Row]:
         noise[1:, 1:] = (1 - reliability) * variation
         solved = kernel.with_reliable_proxy(gram, moment, noise)
         value = None if solved is None else float(solved[0])
-        note = "share of its variation that is the thing itself" if solved is not None else "the data rule it out"
+        note = (
+            say("share of its variation that is the thing itself")
+            if solved is not None
+            else say("the data rule it out")
+        )
         yield name | {"strength": reliability, "value": value, "note": note}
 
 
-def _grid(case: _Case) -> pd.DataFrame:
+def _grid(case: Case) -> pd.DataFrame:
     """The estimate and its t, clustered, over strengths of a hidden cause."""
     import pandas as pd
 
@@ -349,7 +333,7 @@ def _rivals(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row["measure"] == "benchmark" and row.get("strength") == 1]
 
 
-def _measured(case: _Case) -> bool:
+def _measured(case: Case) -> bool:
     """Whether the study has a covariate, without which nothing measured tells how strong causes are."""
     return bool(case.design.varying_names or case.design.baseline_names)
 
@@ -358,12 +342,12 @@ def _holds_zero(row: Row) -> bool:
     return bool(row["low"] <= 0 <= row["high"])
 
 
-def _explains_away(case: _Case, row: Row) -> bool:
+def _explains_away(case: Case, row: Row) -> bool:
     """Whether a hidden cause as strong as a benchmark brings zero into the interval, or takes it beyond zero."""
     return "low" not in row or _holds_zero(row) or row["value"] * case.effect.value <= 0
 
 
-def _verdict(case: _Case, rows: list[Row]) -> bool | None:
+def _verdict(case: Case, rows: list[Row]) -> bool | None:
     """Whether no benchmark explains the estimate away; None where nothing is to be explained away, or held against."""
     rivals = _rivals(rows)
     if case.void or not _measured(case) or _holds_zero(rows[0]) or not rivals:
@@ -371,21 +355,30 @@ def _verdict(case: _Case, rows: list[Row]) -> bool | None:
     return not any(_explains_away(case, row) for row in rivals)
 
 
-def _sentence(case: _Case, rows: list[Row], verdict: bool | None) -> str:
-    whole, reach = (100 * row["value"] for row in rows if row["measure"] == "robustness value")
-    start = (
-        f"A hidden cause that explains {whole:.1f} % of what unit and period effects leave of both"
-        f" {case.name if len(case.design.names) > 1 else 'treatment'} and {case.study.outcome.column} would explain the"
-        f" two-way fit away"
+def _sentence(case: Case, rows: list[Row], verdict: bool | None) -> str:
+    whole, reach = (100 * row["value"] for row in rows if row["measure"] == ROBUSTNESS)
+    start = say(
+        "A hidden cause that explains {whole:.1f} % of what unit and period effects leave of both"
+        " {name} and {column} would explain the two-way fit away",
+        whole=whole,
+        name=case.name if len(case.design.names) > 1 else say("treatment"),
+        column=case.study.outcome.column,
     )
     if case.void:
-        return f"{start}; whether zero lies in its interval is not judged: {case.void}."
+        return say("{start}; whether zero lies in its interval is not judged: {void}.", start=start, void=case.void)
     if _holds_zero(rows[0]):
-        return f"{start}; its interval contains zero without one."
-    end = f"; {reach:.1f} % would bring zero into its interval"
+        return say("{start}; its interval contains zero without one.", start=start)
+    end = say("; {reach:.1f} % would bring zero into its interval", reach=reach)
     if not _measured(case):
-        return f"{start}{end}; nothing is judged, since no measured covariate tells how strong causes are."
+        return say(
+            "{start}{end}; nothing is judged, since no measured covariate tells how strong causes are.",
+            start=start,
+            end=end,
+        )
     if verdict is None:
-        return f"{start}{end}."
+        return joined([start, end, "."])
     named = [row["of"] for row in _rivals(rows) if verdict or _explains_away(case, row)]
-    return f"{start}{end}, and {'none' if verdict else 'one'} as strong as {' or '.join(named)} would."
+    told = {"start": start, "end": end, "named": joined(named, say(" or "))}
+    if verdict:
+        return say("{start}{end}, and none as strong as {named} would.", **told)
+    return say("{start}{end}, and one as strong as {named} would.", **told)

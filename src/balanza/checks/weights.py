@@ -13,6 +13,7 @@ from balanza.checks._twoway import Design, Linearised
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.kernels import cluster_moments
 from balanza.kernels.influence import Influence, effective_clusters, influence
+from balanza.say import joined, say
 
 SPEC = CheckSpec(
     name="weights",
@@ -98,11 +99,11 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         if len(fitted.units) > len(fitted.clusters):
             own += _listed(name, "unit", fitted.units, _influence(fitted, index, None))
         worth.append(effective_clusters(clusters.share))
-        texts.append(_text(study, fitted, clusters, f"{name}: " if len(study.treatments) > 1 else ""))
+        texts.append(_text(study, fitted, clusters, joined([name, ": "]) if len(study.treatments) > 1 else ""))
         rows += own
     table = pd.DataFrame(rows)
     values = {"n_clusters": len(fitted.clusters), "effective_clusters": worth, "exact": fitted.left_out is not None}
-    return CheckResult(SPEC.name, None, " ".join(texts), values, table, table[list(table.columns[:5])])
+    return CheckResult(SPEC.name, None, joined(texts, " "), values, table, table[list(table.columns[:5])])
 
 
 def _fit(study: Study, panel: Panel) -> _Fit:
@@ -153,28 +154,36 @@ def _text(study: Study, fitted: _Fit, found: Influence, name: str) -> str:
     counts, whole = fitted.design.counts, found.coefficient
 
     def shown(value: float) -> str:
-        return f"{100 * np.expm1(value):+.1f} %" if counts else f"{value:.4g}"
+        return say("{change:+.1f} %", change=100 * np.expm1(value)) if counts else say("{value:.4g}", value=value)
 
     def called(place: int) -> str:
-        return f"{study.cluster} {fitted.clusters[place]}"
+        return joined([study.cluster, " ", fitted.clusters[place]])
 
     lost = np.flatnonzero(np.isnan(found.change))
     if len(lost):
-        first = f"{name}Without {called(int(lost[0]))} there is no two-way effect at all."
+        first = say("{name}Without {called} there is no two-way effect at all.", name=name, called=called(int(lost[0])))
     else:
         most = int(np.abs(found.change).argmax())
-        about = "about " if counts or fitted.left_out is None else ""
+        about = say("about ") if counts or fitted.left_out is None else ""
         turned = int((np.sign(whole + found.change) != np.sign(whole)).sum())
-        sign = {0: "no cluster turns its sign by being left out", 1: "leaving out one cluster turns its sign"}
-        first = (
-            f"{name}The two-way effect of {shown(whole)} would be"
-            f" {about}{shown(whole + found.change[most])}"
-            f" without {called(most)}, which moves it most;"
-            f" {sign.get(turned, f'leaving out one of {turned} clusters turns its sign')}."
+        sign = {0: say("no cluster turns its sign by being left out"), 1: say("leaving out one cluster turns its sign")}
+        several = say("leaving out one of {turned} clusters turns its sign", turned=turned)
+        first = say(
+            "{name}The two-way effect of {own} would be {about}{other} without {called}, which moves it most; {turns}.",
+            name=name,
+            own=shown(whole),
+            about=about,
+            other=shown(whole + found.change[most]),
+            called=called(most),
+            turns=sign.get(turned, several),
         )
     heaviest, total = int(found.share.argmax()), len(found.share)
-    return (
-        f"{first} The heaviest, {called(heaviest)}, has {100 * found.share[heaviest]:.0f} % of the"
-        f" variation that the effect is read from, and the {total:,} clusters are worth"
-        f" {effective_clusters(found.share):.1f} equal ones."
+    return say(
+        "{first} The heaviest, {called}, has {share:.0f} % of the variation that the effect is"
+        " read from, and the {total:,} clusters are worth {effective_clusters:.1f} equal ones.",
+        first=first,
+        called=called(heaviest),
+        share=100 * found.share[heaviest],
+        total=total,
+        effective_clusters=effective_clusters(found.share),
     )

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from balanza.claims.rules import Case, Criterion, Grade, Rules
+from balanza.say import joined, say
 
 Answer = Literal["passed", "failed", "open", "not possible", "not applicable"]
 Json = Mapping[str, Any]
@@ -68,7 +69,7 @@ def card(found: Finding, rules: Rules) -> dict[str, Any]:
             | {"strip": strip, "criteria": [], "counts": {}, "breakdown": None, "detectable": None}
             | {
                 "grade": None,
-                "title": "no estimate",
+                "title": say("no estimate"),
             }
         )
     case = rules.no_claim if direction == "none" else rules.claim
@@ -106,7 +107,7 @@ def _answer(criterion: Criterion, found: Finding) -> Answered:
 
 def _by_graph(arm: Json | None) -> tuple[Answer, str]:
     if arm is None:
-        return "not possible", "The study names no causal graph."
+        return "not possible", say("The study names no causal graph.")
     return ("passed" if arm["identified_here"] else "failed"), arm["reason"]
 
 
@@ -114,19 +115,26 @@ def _by_agreement(found: Finding) -> tuple[Answer, str]:
     """Whether intervals of other estimators lie on the other side of zero; beside no claim, on either."""
     shown = [row for row in found.others if row["percent_change"] is not None]
     if not shown:
-        return "not applicable", "No other estimator ran with a change in per cent."
+        return "not applicable", say("No other estimator ran with a change in per cent.")
     wrong = {"rise": ("fall",), "fall": ("rise",), "none": ("rise", "fall")}[_direction(found.row)]
     against = [row["estimator"] for row in shown if _direction(row) in wrong]
     if not against:
-        return "passed", f"None of {len(shown)} does."
-    return "failed", f"{len(against)} of {len(shown)}: {', '.join(against)}."
+        return "passed", say("None of {n_shown} does.", n_shown=len(shown))
+    return "failed", say(
+        "{n_against} of {n_shown}: {against}.",
+        n_against=len(against),
+        n_shown=len(shown),
+        against=joined(against, ", "),
+    )
 
 
 def _by_check(criterion: Criterion, found: Finding) -> tuple[Answer, str]:
     name = str(criterion.check)
     check = found.checks.get(name)
     if check is None:
-        return "not applicable", f"The check {name} {found.left_out.get(name, 'is not among those of the study')}."
+        other = say("is not among those of the study")
+        reason = found.left_out.get(name, other)
+        return "not applicable", say("The check {name} {reason}.", name=name, reason=reason)
     if check["status"] != "ran":
         return "not possible", str(check["reason"])
     if criterion.column is None:

@@ -13,6 +13,7 @@ from balanza.errors import ConfigError
 from balanza.estimators import _rates
 from balanza.provenance import read_json
 from balanza.results import file_names, read_estimate
+from balanza.say import say
 
 Names = tuple[str, str]
 
@@ -33,7 +34,7 @@ def read(study: Study, folder: Path, estimator: str, names: Names) -> Effects | 
     found = {name: read_estimate(folder, stems[name]) for name in names}
     ran = {name: item for name, item in found.items() if item is not None}
     if len(ran) < len(names):
-        return str(read_json(folder / f"{stems[names[0]]}.json")["reason"] or "it did not run for both arms")
+        return str(read_json(folder / f"{stems[names[0]]}.json")["reason"] or say("it did not run for both arms"))
     return joint_effects(study, ran, names)
 
 
@@ -42,11 +43,11 @@ def joint_effects(study: Study, found: Mapping[str, Estimate], names: Names) -> 
     scales = {item.scale for item in found.values()}
     yearly = _rates.is_rate(study) and all(item.rate_change is not None for item in found.values())
     if scales != {"log"} and not (scales == {"level"} and yearly):
-        return "its effects are neither proportional nor on the rate per 100,000 people a year"
+        return say("its effects are neither proportional nor on the rate per 100,000 people a year")
     labels = [f"{name}:headline" for name in names]
     covariance = found[names[0]].covariance
     if covariance is None or not set(labels) <= set(covariance.columns):
-        return "it gives no joint covariance of the two effects"
+        return say("it gives no joint covariance of the two effects")
     return Effects(
         value=np.array([found[name].value for name in names]),
         covariance=covariance.loc[labels, labels].to_numpy(float),

@@ -18,6 +18,7 @@ import numpy as np
 from balanza.compare.costs import Spread
 from balanza.estimators import _summary
 from balanza.kernels import fieller, posterior
+from balanza.say import say
 
 
 @dataclass(frozen=True)
@@ -228,10 +229,10 @@ def _no_price(avoided: np.ndarray) -> str | None:
     if first and second:
         return None
     if first:
-        return "the first arm avoids events and the second does not: at every price the first buys more"
+        return say("the first arm avoids events and the second does not: at every price the first buys more")
     if second:
-        return "the second arm avoids events and the first does not: at every price the second buys more"
-    return "neither arm avoids events: the dearer the first, the less harm its pesos do"
+        return say("the second arm avoids events and the first does not: at every price the second buys more")
+    return say("neither arm avoids events: the dearer the first, the less harm its pesos do")
 
 
 def line(effects: Effects, places: Places, doses: np.ndarray, index: int, level: float) -> tuple[float, float, float]:

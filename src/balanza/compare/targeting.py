@@ -14,6 +14,7 @@ import numpy as np
 
 from balanza.contract import Panel, Study
 from balanza.kernels.concentration import curves
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +24,9 @@ PLANNED = {"high": 600.0, "medium": 450.0, "low": 300.0}
 MOST_POINTS = 100
 """Of a curve that is written: with more places it is read off at so many shares of the people. Indices use all."""
 RANKS = {
-    "violence": "homicides per person before the arms began",
-    "deprivation": "the marginalization index, the most deprived first",
-    "population": "people, the largest first",
+    "violence": say("homicides per person before the arms began"),
+    "deprivation": say("the marginalization index, the most deprived first"),
+    "population": say("people, the largest first"),
 }
 
 

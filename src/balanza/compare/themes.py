@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from balanza.say import joined, say
 from balanza.strict import Strict
 
-NOT_RUN = "not in this run"
+NOT_RUN = say("not in this run")
 
 
 class Theme(Strict):
@@ -96,11 +97,13 @@ def _study(asked: str, claims: Mapping[str, Any]) -> list[dict[str, Any]]:
     for card in claim["cards"]:
         if treatment not in ("", card["treatment"]):
             continue
-        status = {"rise": "claimed", "fall": "claimed", "none": "no claim"}.get(card["direction"], "no estimate")
+        status = {"rise": "claimed", "fall": "claimed", "none": say("no claim")}.get(
+            card["direction"], say("no estimate")
+        )
         identified = next((item["answer"] for item in card["criteria"] if item["name"] == "identified"), None)
         known = {"grade": card["grade"], "title": card["title"], "identified": identified}
         known["change"] = card["headline"].get("percent_change")
-        rows.append(_row(f"{name}: {card['treatment']}" if several else name, status, **known))
+        rows.append(_row(joined([name, ": ", card["treatment"]]) if several else name, status, **known))
     return rows
 
 
@@ -121,8 +124,18 @@ def _outcome(about: str, weighed: Mapping[str, Any]) -> dict[str, Any]:
     ran = [row for row in weighed["outcomes"] if row["about"] == about and row["status"] == "ran"]
     lacking = [row["title"] for row in weighed["unmeasured"] if row["about"] == about]
     if not ran:
-        return _row(about, "not measured", sentence=f"lacks {'; '.join(lacking)}" if lacking else None)
+        return _row(
+            about,
+            say("not measured"),
+            sentence=say("lacks {lacking}", lacking=joined(lacking, "; ")) if lacking else None,
+        )
     alpha = 1 - weighed["level"]
     moved = [row for row in ran if any((arm["p_adjusted"] or 1.0) <= alpha for arm in row["arms"])]
-    told = f"{len(ran)} measured, {len(moved)} of them moved by an arm once their number is counted"
-    return _row(about, "measured", sentence=told + (f"; lacks {'; '.join(lacking)}" if lacking else ""))
+    told = say(
+        "{n_ran} measured, {n_moved} of them moved by an arm once their number is counted",
+        n_ran=len(ran),
+        n_moved=len(moved),
+    )
+    return _row(
+        about, "measured", sentence=told + (say("; lacks {lacking}", lacking=joined(lacking, "; ")) if lacking else "")
+    )

@@ -15,11 +15,12 @@ from balanza.contract import Outcome, Study, Treatment
 from balanza.errors import ConfigError, GraphError
 from balanza.graph.use import with_graph
 from balanza.provenance import read_json
+from balanza.say import joined, say
 
 AXES = ("outcome", "treatment", "covariates", "window", "cluster", "scale", "comparison", "estimator")
 """In the order in which variants are listed: those that change the rows first."""
 DESIGN = AXES[:5]
-OWN_COMPARISON = "each estimator's own"
+OWN_COMPARISON = say("each estimator's own")
 MOST_SETS = 5
 Choices = dict[str, Any]
 
@@ -43,8 +44,10 @@ def design_choices(study: Study, identification: Path | None = None) -> dict[str
     own = {
         "outcome": study.outcome.column,
         "treatment": _treatment_label(study),
-        "covariates": "graph" if study.covariates == ("graph",) else ", ".join(study.covariates) or "none",
-        "window": f"{study.window[0]} to {study.window[1]}" if study.window else "all periods",
+        "covariates": "graph" if study.covariates == ("graph",) else joined(study.covariates, ", ") or say("none"),
+        "window": say("{first} to {last}", first=study.window[0], last=study.window[1])
+        if study.window
+        else say("all periods"),
         "cluster": study.cluster,
     }
     found: dict[str, Choices] = {}
@@ -59,13 +62,17 @@ def design_choices(study: Study, identification: Path | None = None) -> dict[str
 
 
 def _treatment_label(study: Study) -> str:
-    return " and ".join(_definition(treatment) for treatment in study.treatments)
+    return joined((_definition(treatment) for treatment in study.treatments), " and ")
 
 
 def _definition(treatment: Treatment) -> str:
     if treatment.kind == "binary":
-        return treatment.first_treated if isinstance(treatment.first_treated, str) else "dates of the study file"
-    return f"{treatment.column}, {treatment.dose.replace('_', ' ')}" if treatment.steady else str(treatment.column)
+        return treatment.first_treated if isinstance(treatment.first_treated, str) else say("dates of the study file")
+    return (
+        joined([treatment.column, ", ", treatment.dose.replace("_", " ")])
+        if treatment.steady
+        else str(treatment.column)
+    )
 
 
 def _with_further_sets(choices: Choices, identification: Path | None) -> Choices:
@@ -81,7 +88,10 @@ def _with_further_sets(choices: Choices, identification: Path | None) -> Choices
     lacking = len(chosen["unmeasured"])
     sets = [tuple(item["columns"]) for item in arm["adjustment_sets"] if len(item["unmeasured"]) == lacking]
     further = [columns for columns in dict.fromkeys(sets) if set(columns) != set(chosen["columns"])][:MOST_SETS]
-    return choices | {f"{asked[0]}, set {number}": columns for number, columns in enumerate(further, 2)}
+    return choices | {
+        say("{asked}, set {number}", asked=asked[0], number=number): columns
+        for number, columns in enumerate(further, 2)
+    }
 
 
 def changed(study: Study, axis: str, value: Any) -> Study:

@@ -22,13 +22,14 @@ from balanza.curve.axes import AXES, DESIGN, OWN_COMPARISON, bare, changed, desi
 from balanza.errors import BalanzaError, ConfigError
 from balanza.graph.use import with_graph
 from balanza.registry import chosen, find, reason_against, registry
+from balanza.say import joined, say
 
 FEW, MANY = 30, 600
 """How many variants the default run and the target `full` draw at most, beside those that show each choice once."""
 TRANSFORMED = ("log1p", "asinh")
-RULE = (
-    "The study's own choices; for each other choice of each axis the variant that has it and differs least from them;"
-    " and of the rest a random sample, up to {size} in all"
+RULE = say(
+    "The study's own choices; for each other choice of each axis the variant that has it and"
+    " differs least from them; and of the rest a random sample, up to {size} in all"
 )
 
 
@@ -102,7 +103,7 @@ def expand(study: Study, study_file: Path, identification: Path | None = None) -
             elif against != "":
                 impossible[reason or str(against)] += 1
     if not found or dict(found[0].labels) != own:
-        reason = next(iter(impossible), "no reason")
+        reason = next(iter(impossible), say("no reason"))
         raise ConfigError(
             f"the study's own choices cannot run ({reason}), so that there is no curve",
             where=f"study {study.name}, variants",
@@ -117,7 +118,11 @@ def _estimators(study: Study) -> tuple[list[str], Counter[str]]:
     first = study.headline or next(iter([*named, *chosen("estimators", study)]), None)
     every = list(dict.fromkeys([*([first] if first else []), *named]))
     broken = registry("estimators").broken
-    reasons = Counter(f"the file of {name} is broken: {broken[name]}" for name in every if name in broken)
+    reasons = Counter(
+        say("the file of {name} is broken: {reason}", name=name, reason=broken[name])
+        for name in every
+        if name in broken
+    )
     return [name for name in every if name not in broken], reasons
 
 
@@ -143,7 +148,7 @@ def _design(
     for axis, label in labels.items():
         value = axes[axis][label]
         if axis == "treatment" and value and (reason := _wrong_kind(study, value)):
-            return study, f"{label}: {reason}"
+            return study, joined([label, ": ", reason])
         asked = changed(asked, axis, value)
     try:
         return bare(with_graph(asked, file, answer)[0]), None
@@ -154,7 +159,7 @@ def _design(
 def _wrong_kind(study: Study, value: Mapping[str, Any]) -> str | None:
     wrong = ("column", "dose", "start") if study.treatment.kind == "binary" else ("first_treated",)
     named = [key for key in wrong if value.get(key) is not None]
-    return f"a {study.treatment.kind} treatment takes no {named[0]}" if named else None
+    return say("a {kind} treatment takes no {option}", kind=study.treatment.kind, option=named[0]) if named else None
 
 
 def _illegal(study: Study, comparisons: Mapping[str, Any], labels: Mapping[str, str]) -> str | None:
@@ -170,12 +175,12 @@ def _illegal(study: Study, comparisons: Mapping[str, Any], labels: Mapping[str, 
     if given is not None and name not in given:
         return ""
     if reason := reason_against(spec, study):
-        return f"{name} {reason}"
+        return joined([name, " ", reason])
     if scale != natural and study.outcome.log:
-        return f"the outcome is a logarithm already, and has no {scale}"
+        return say("the outcome is a logarithm already, and has no {scale}", scale=scale)
     own = {**spec.options, **study.options_of(name)}
     if given is not None and own == {**own, **given[name]}:
-        return f"{labels['comparison']} is what {name} does already"
+        return say("{comparison} is what {name} does already", comparison=labels["comparison"], name=name)
     return None
 
 

@@ -22,6 +22,7 @@ from balanza.curve import scales
 from balanza.errors import Unsupported
 from balanza.estimators import _guard, _summary
 from balanza.kernels import permutation, poisson, within
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,7 +102,7 @@ def refits(
         fit without it has no solution.
     """
     if tuple(map(str, panel.cluster_labels)) != assigned.labels:
-        raise Unsupported("its clusters are not those of the study's own choices", where=SPEC.name)
+        raise Unsupported(say("its clusters are not those of the study's own choices"), where=SPEC.name)
     if estimator == "twfe":
         study, panel = scales.linear(study, panel)
     design = _twoway.whole(SPEC, study, panel)
@@ -126,7 +127,9 @@ def _treatment(study: Study, design: _twoway.Design, index: int, orders: np.ndar
     try:
         residual, weights = _null_fit(own, others)
     except within.Degenerate as problem:
-        reason = f"the fit without the treatment has no solution: a coefficient is {problem.reason}"
+        reason = say(
+            "the fit without the treatment has no solution: {reason}", reason=_guard.WITHOUT_SOLUTION[problem.reason]
+        )
         raise Unsupported(reason, where=SPEC.name) from None
     path = path[:, periods]
     drawn = permutation.draw(residual[None], weights, path, orders, others, own.cluster, own.baseline)

@@ -20,8 +20,10 @@ from balanza.curve.joint import Reassignments
 from balanza.curve.scales import on_scale
 from balanza.errors import BalanzaError, Unsupported
 from balanza.preparation import prepare
+from balanza.progress import shown
 from balanza.provenance import derive_seed
 from balanza.registry import find
+from balanza.say import joined, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +34,7 @@ EFFECT_ONLY = ("negative_binomial", "poisson", "twfe")
 """Estimators whose event study is a fit of its own, which the curve does without."""
 DRAWS = 25
 """Draws of placebos and bands in variants other than the study's own, at most."""
-NO_PERCENT = "its effect has no reading in per cent: the outcome can be negative, or none would have been left"
+NO_PERCENT = say("its effect has no reading in per cent: the outcome can be negative, or none would have been left")
 
 
 def run(
@@ -66,7 +68,7 @@ def run(
     rows: list[dict[str, Any]] = []
     draws: list[pd.DataFrame] = []
     design, panel = None, None
-    for number, variant in zip(numbers, variants, strict=True):
+    for number, variant in shown(zip(numbers, variants, strict=True), len(variants), "variants"):
         if variant.design != design:
             design, panel = variant.design, _panel(variant, table)
         found, drawn = _one(variant, number, panel, seed, assigned)
@@ -123,7 +125,7 @@ def _estimates(variant: Variant, panel: Panel | str | None, seed: int) -> tuple[
         return "declined", {}, str(refusal)
     except Exception as error:  # one broken estimator must not stop the curve; the table names it
         traceback.print_exc()
-        return "failed", {}, f"{type(error).__name__}: {error}"
+        return "failed", {}, joined([type(error).__name__, ": ", error])
     return "ran", {study.treatment.name: found} if isinstance(found, Estimate) else dict(found), ""
 
 
@@ -148,7 +150,13 @@ def _refits(variant: Variant, panel: Panel, assigned: Reassignments) -> Any:
         If the joint test does without it.
     """
     if variant.estimator not in joint.ESTIMATORS:
-        raise Unsupported(f"the joint test refits {' and '.join(joint.ESTIMATORS)}, not {variant.estimator}")
+        raise Unsupported(
+            say(
+                "the joint test refits {estimators}, not {estimator}",
+                estimators=joined(joint.ESTIMATORS, " and "),
+                estimator=variant.estimator,
+            )
+        )
     study, panel = on_scale(variant.study, panel, variant.scale)
     return joint.refits(study, panel, variant.estimator, assigned)
 

@@ -15,6 +15,7 @@ from balanza.contract import Outcome, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _rates
 from balanza.preparation import panel_digest
+from balanza.say import say
 
 TRANSFORM = {"log1p": np.log1p, "asinh": np.arcsinh}
 
@@ -31,7 +32,10 @@ def on_scale(study: Study, panel: Panel, scale: str) -> tuple[Study, Panel]:
         return study, panel
     values = _linear(study, panel)
     if values.min() < 0:
-        raise Unsupported(f"{study.outcome.column} is negative in places, and has no {scale}", where=scale)
+        raise Unsupported(
+            say("{column} is negative in places, and has no {scale}", column=study.outcome.column, scale=scale),
+            where=scale,
+        )
     return _replaced(study, panel, TRANSFORM[scale](values), log=True)
 
 

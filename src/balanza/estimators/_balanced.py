@@ -6,6 +6,7 @@ import numpy as np
 
 from balanza.contract import EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import say
 
 
 def full_units(spec: EstimatorSpec, outcome: np.ndarray, unbalanced: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -29,11 +30,15 @@ def full_units(spec: EstimatorSpec, outcome: np.ndarray, unbalanced: str) -> tup
         return full, ()
     if unbalanced == "refuse" or not full.any():
         raise Unsupported(
-            f"takes balanced panels, and {(~full).sum()} of {len(full)} units lack rows",
+            say(
+                "takes balanced panels, and {lacking} of {total} units lack rows",
+                lacking=(~full).sum(),
+                total=len(full),
+            ),
             where=spec.name,
-            cure="Fill the rows, or leave these units out with the option unbalanced: drop",
+            cure=say("Fill the rows, or leave these units out with the option unbalanced: drop"),
         )
-    return full, (f"{(~full).sum()} of {len(full)} units lack rows and are left out",)
+    return full, (say("{lacking} of {total} units lack rows and are left out", lacking=(~full).sum(), total=len(full)),)
 
 
 def unit_weights(study: Study, panel: Panel, units: np.ndarray) -> tuple[np.ndarray | None, tuple[str, ...]]:
@@ -44,7 +49,9 @@ def unit_weights(study: Study, panel: Panel, units: np.ndarray) -> tuple[np.ndar
     if np.array_equal(weights.min(axis=1), weights.max(axis=1)):
         return weights[:, 0], ()
     return weights[:, 0], (
-        f"The weights {study.weights} change within units: each unit keeps that of its first period",
+        say(
+            "The weights {weights} change within units: each unit keeps that of its first period", weights=study.weights
+        ),
     )
 
 
@@ -57,5 +64,7 @@ def no_covariates(spec: EstimatorSpec, study: Study) -> None:
     """
     if any(name != "graph" for name in study.covariates):
         raise Unsupported(
-            "takes no covariates", where=spec.name, cure="Remove them from the study, or choose another estimator"
+            say("takes no covariates"),
+            where=spec.name,
+            cure=say("Remove them from the study, or choose another estimator"),
         )

@@ -19,6 +19,7 @@ from balanza.contract import EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _balanced, _guard, _rates, _staggered
 from balanza.kernels.group_time import NEVER
+from balanza.say import joined, say, say_n
 
 FLAT = 1e-10
 
@@ -131,8 +132,13 @@ def constant(asked: tuple[str, ...], kept: tuple[str, ...], when: str) -> tuple[
     if not flat:
         return ()
     return (
-        f"{', '.join(flat)} {'is' if len(flat) == 1 else 'are'} the same in all units{when}: left out, and not adjusted"
-        " for",
+        say_n(
+            "{names} is the same in all units{when}: left out, and not adjusted for",
+            "{names} are the same in all units{when}: left out, and not adjusted for",
+            len(flat),
+            names=joined(flat, ", "),
+            when=when,
+        ),
     )
 
 
@@ -144,7 +150,9 @@ def no_weights(spec: EstimatorSpec, study: Study) -> None:
     Unsupported
     """
     if study.weights:
-        raise Unsupported("takes no weights", where=spec.name, cure="Remove `weights`, or choose another estimator")
+        raise Unsupported(
+            say("takes no weights"), where=spec.name, cure=say("Remove `weights`, or choose another estimator")
+        )
 
 
 def _of_cohorts(spec: EstimatorSpec, study: Study, panel: Panel, full: np.ndarray) -> _Windows:
@@ -171,9 +179,9 @@ def _of_a_dose(spec: EstimatorSpec, study: Study, panel: Panel, full: np.ndarray
     treatment = study.treatment
     if treatment.kind != "dose" or treatment.name not in panel.start:
         raise Unsupported(
-            "needs an absorbing treatment, or a dose with a common start",
+            say("needs an absorbing treatment, or a dose with a common start"),
             where=spec.name,
-            cure="Give the treatment `first_treated`, or `start` and `dose: mean_post`",
+            cure=say("Give the treatment `first_treated`, or `start` and `dose: mean_post`"),
         )
     start = panel.start[treatment.name]
     late = np.tile(np.arange(panel.n_periods) >= start, (panel.n_units, 1))
@@ -196,7 +204,7 @@ def _mean(values: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
 def _require_contrast(spec: EstimatorSpec, treatment: np.ndarray) -> None:
     if not len(treatment) or treatment.min() == treatment.max():
         raise Unsupported(
-            "no treated and untreated units are seen in all periods",
+            say("no treated and untreated units are seen in all periods"),
             where=spec.name,
-            cure="Widen the window, or choose rows with fewer gaps",
+            cure=say("Widen the window, or choose rows with fewer gaps"),
         )

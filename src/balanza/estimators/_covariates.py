@@ -8,6 +8,7 @@ import numpy as np
 
 from balanza.contract import CheckSpec, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import say
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ def split(spec: EstimatorSpec | CheckSpec, study: Study, panel: Panel) -> Covari
     columns = {name: panel.matrix(name) for name in study.covariates if name != "graph"}
     for name, values in columns.items():
         if np.nanmin(values) == np.nanmax(values):
-            raise Unsupported(f"the covariate {name} is the same in all rows", where=spec.name, cure="Remove it")
+            raise Unsupported(
+                say("the covariate {name} is the same in all rows", name=name), where=spec.name, cure=say("Remove it")
+            )
     lowest = {name: np.nanmin(values, axis=1) for name, values in columns.items()}
     constant = sorted(name for name in columns if np.array_equal(lowest[name], np.nanmax(columns[name], axis=1)))
     varying = tuple(name for name in columns if name not in constant)
@@ -59,4 +62,6 @@ def require(spec: EstimatorSpec, study: Study, columns: tuple[str, ...], lacking
     Unsupported
     """
     if not any(name != "graph" for name in columns):
-        raise Unsupported(f"the study {study.name} names {lacking}", where=spec.name, cure=cure)
+        raise Unsupported(
+            say("the study {name} names {lacking}", name=study.name, lacking=lacking), where=spec.name, cure=cure
+        )

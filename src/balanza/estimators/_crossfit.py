@@ -15,12 +15,15 @@ import numpy as np
 
 from balanza.contract import EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
+from balanza.say import say
 
 LEARNERS = ("lasso", "boosting", "forest")
 WORDS = {
-    "lasso": "lasso on squares and products, penalty by cross-validation (scikit-learn)",
-    "boosting": "gradient boosted trees (scikit-learn HistGradientBoosting, 100 trees of at most 8 leaves, rate .05)",
-    "forest": "random forest (scikit-learn, 200 trees, leaves of at least 5)",
+    "lasso": say("lasso on squares and products, penalty by cross-validation (scikit-learn)"),
+    "boosting": say(
+        "gradient boosted trees (scikit-learn HistGradientBoosting, 100 trees of at most 8 leaves, rate .05)"
+    ),
+    "forest": say("random forest (scikit-learn, 200 trees, leaves of at least 5)"),
 }
 SEEDS = 2**31 - 1
 
@@ -53,9 +56,14 @@ def folds(spec: EstimatorSpec, study: Study, cluster: np.ndarray, n_folds: int, 
     codes, position = np.unique(cluster, return_inverse=True)
     if len(codes) < n_folds:
         raise Unsupported(
-            f"has {n_folds} folds and only {len(codes)} clusters ({study.cluster})",
+            say(
+                "has {folds} folds and only {clusters} clusters ({cluster})",
+                folds=n_folds,
+                clusters=len(codes),
+                cluster=study.cluster,
+            ),
             where=spec.name,
-            cure=f"Set the option `folds` to at most {len(codes)}",
+            cure=say("Set the option `folds` to at most {clusters}", clusters=len(codes)),
         )
     return np.asarray((rng.permutation(len(codes)) % n_folds)[position])
 
@@ -92,7 +100,7 @@ def watched() -> Iterator[list[str]]:
         yield sentences
     lost = sum(item.category.__name__ == "ConvergenceWarning" for item in caught)
     if lost:
-        sentences.append(f"{lost} fits of the learner stopped before they had converged")
+        sentences.append(say("{lost} fits of the learner stopped before they had converged", lost=lost))
 
 
 def predicted(model: Any, features: np.ndarray, target: np.ndarray, fold: np.ndarray) -> np.ndarray:

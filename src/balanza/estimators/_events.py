@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from balanza.contract import Panel, Study, Treatment
-from balanza.estimators import _summary
+from balanza.estimators import _guard, _summary
 from balanza.kernels.multiplier import critical_value
 from balanza.kernels.patterned import Pattern
 from balanza.kernels.within import Degenerate
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,10 +81,10 @@ def fitted(
     try:
         coefficients, influence = fit(bins, others)
     except Degenerate as problem:
-        return _refused(f"a coefficient is {problem.reason}")
+        return _refused(_guard.WITHOUT_SOLUTION[problem.reason])
     influence = influence[:, :n_bins]
     if singular(influence):
-        return _refused("its covariance is singular")
+        return _refused(say("its covariance is singular"))
     splits = np.cumsum([len(item.time) for item in bins])[:-1]
     rows, parts = {}, np.split(influence, splits, axis=1)
     for item, values, part in zip(bins, np.split(coefficients[:n_bins], splits), parts, strict=True):
@@ -102,14 +103,14 @@ def fitted(
 
 def refusal(reason: str) -> str:
     """The sentence that stands in place of an event study."""
-    return f"The event study is not shown: {reason}. Set `event_bins` to wider bins"
+    return say("The event study is not shown: {reason}. Set `event_bins` to wider bins", reason=reason)
 
 
 def too_many(n_bins: int, n_clusters: int) -> str | None:
     """The reason against an event study with more coefficients than clusters allow."""
     if n_bins <= n_clusters - 1:
         return None
-    return f"it has {n_bins} free coefficients and only {n_clusters} clusters"
+    return say("it has {n_bins} free coefficients and only {n_clusters} clusters", n_bins=n_bins, n_clusters=n_clusters)
 
 
 def singular(influence: np.ndarray) -> bool:

@@ -10,13 +10,20 @@ import numpy as np
 from balanza.contract import CheckSpec, EstimatorSpec, Panel, Study, Treatment
 from balanza.errors import Unsupported
 from balanza.registry import reason_against
+from balanza.say import joined, say
 
 FEW_CLUSTERS = 2
-LEFT_OUT = "they have no before and are left out"
-COMPARED = (
-    "they tell nothing of the effect, but serve as comparisons that are already treated, so that changes of their own"
-    " effect enter with the wrong sign (Goodman-Bacon 2021), and their event times count from the first period. Leave"
-    " them out to see what they do"
+WITHOUT_SOLUTION = {
+    "collinear": say("a coefficient is collinear"),
+    "separated": say("a coefficient is separated"),
+    "diverged": say("a coefficient is diverged"),
+}
+"""What to say of `balanza.kernels.within.Degenerate`, by its reason."""
+LEFT_OUT = say("they have no before and are left out")
+COMPARED = say(
+    "they tell nothing of the effect, but serve as comparisons that are already treated, so"
+    " that changes of their own effect enter with the wrong sign (Goodman-Bacon 2021), and"
+    " their event times count from the first period. Leave them out to see what they do"
 )
 
 
@@ -35,17 +42,19 @@ def require(spec: EstimatorSpec | CheckSpec, study: Study, panel: Panel) -> None
     """
     reason = reason_against(spec, study)
     if reason:
-        raise Unsupported(reason, where=spec.name, cure="Choose another estimator for this study")
+        raise Unsupported(reason, where=spec.name, cure=say("Choose another estimator for this study"))
     if panel.n_clusters < 2:
         raise Unsupported(
-            f"all rows lie in one cluster ({study.cluster})", where=spec.name, cure="Cluster by a finer column"
+            say("all rows lie in one cluster ({cluster})", cluster=study.cluster),
+            where=spec.name,
+            cure=say("Cluster by a finer column"),
         )
     outcome = panel.frame["outcome"].to_numpy()
     if outcome.min() == outcome.max():
         raise Unsupported(
-            f"the outcome {study.outcome.column} is {outcome[0]:g} in all rows",
+            say("the outcome {column} is {value:g} in all rows", column=study.outcome.column, value=outcome[0]),
             where=spec.name,
-            cure="Choose an outcome or rows in which it varies",
+            cure=say("Choose an outcome or rows in which it varies"),
         )
     for treatment in study.treatments:
         _require_contrast(spec, panel, treatment)
@@ -70,12 +79,18 @@ def options(spec: EstimatorSpec | CheckSpec, study: Study, **legal: Sequence[str
     unknown = [name for name in given if name not in spec.options]
     if unknown:
         raise Unsupported(
-            f"has no option {unknown[0]!r}", where=spec.name, cure=f"Legal: {', '.join(sorted(spec.options)) or 'none'}"
+            say("has no option {option!r}", option=unknown[0]),
+            where=spec.name,
+            cure=say("Legal: {options}", options=joined(sorted(spec.options), ", ") or say("none")),
         )
     chosen = {**spec.options, **given}
     for name, values in legal.items():
         if chosen[name] not in values:
-            raise Unsupported(f"option {name} is {chosen[name]!r}", where=spec.name, cure=f"Legal: {', '.join(values)}")
+            raise Unsupported(
+                say("option {name} is {value!r}", name=name, value=chosen[name]),
+                where=spec.name,
+                cure=say("Legal: {values}", values=joined(values, ", ")),
+            )
     return chosen
 
 
@@ -90,7 +105,9 @@ def whole(spec: EstimatorSpec | CheckSpec, chosen: Mapping[str, Any], name: str,
     value = chosen[name]
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
         raise Unsupported(
-            f"option {name} is {value!r}", where=spec.name, cure=f"Give a whole number from {at_least} on"
+            say("option {name} is {value!r}", name=name, value=value),
+            where=spec.name,
+            cure=say("Give a whole number from {at_least} on", at_least=at_least),
         )
     return int(value)
 
@@ -109,8 +126,15 @@ def small_cohorts(study: Study, cluster: np.ndarray, cohort: np.ndarray) -> tupl
     if not few:
         return ()
     return (
-        f"{few} of {len(cohorts)} cohorts lie in no more than {FEW_CLUSTERS} clusters ({study.cluster}): clustered"
-        " standard errors are too small there. Read the checks `conley_taber` and `randomization`",
+        say(
+            "{few} of {n_cohorts} cohorts lie in no more than {few_clusters} clusters ({cluster}):"
+            " clustered standard errors are too small there. Read the checks `conley_taber` and"
+            " `randomization`",
+            few=few,
+            n_cohorts=len(cohorts),
+            few_clusters=FEW_CLUSTERS,
+            cluster=study.cluster,
+        ),
     )
 
 
@@ -137,8 +161,16 @@ def always_treated(
     count = int((units & (cohort >= 0) & (cohort <= anticipation)).sum())
     if not count:
         return ()
-    when = f"in the first {anticipation + 1} periods" if anticipation else "from the first period on"
-    return (f"{count} units are treated ({treatment.name}) {when}: {consequence}",)
+    when = say("in the first {n} periods", n=anticipation + 1) if anticipation else say("from the first period on")
+    return (
+        say(
+            "{count} units are treated ({name}) {when}: {consequence}",
+            count=count,
+            name=treatment.name,
+            when=when,
+            consequence=consequence,
+        ),
+    )
 
 
 def two_way(study: Study, panel: Panel, units: np.ndarray) -> tuple[str, ...]:
@@ -176,14 +208,20 @@ def _require_contrast(spec: EstimatorSpec | CheckSpec, panel: Panel, treatment: 
     values = panel.frame[f"d_{treatment.name}"].to_numpy()
     where = f"{spec.name}, treatment {treatment.name}"
     if not values.any():
-        raise Unsupported("no unit is treated in these rows", where=where, cure="Check its column, or widen the window")
+        raise Unsupported(
+            say("no unit is treated in these rows"), where=where, cure=say("Check its column, or widen the window")
+        )
     if treatment.kind == "binary":
         cohort = panel.by_unit(f"g_{treatment.name}")
         if not (cohort[cohort >= 0] > 0).any():
             raise Unsupported(
-                "every treated unit is treated from the first period on, so that there is no before",
+                say("every treated unit is treated from the first period on, so that there is no before"),
                 where=where,
-                cure="Start the window earlier",
+                cure=say("Start the window earlier"),
             )
     elif values.min() == values.max():
-        raise Unsupported(f"it is {values[0]:g} in all rows", where=where, cure="Choose a treatment that varies")
+        raise Unsupported(
+            say("it is {value:g} in all rows", value=values[0]),
+            where=where,
+            cure=say("Choose a treatment that varies"),
+        )

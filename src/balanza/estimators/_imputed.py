@@ -12,6 +12,7 @@ from balanza.estimators import _covariates, _guard, _level, _rates, _staggered
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.imputation import Imputation, Means, impute
 from balanza.kernels.within import Degenerate
+from balanza.say import say
 
 ASSUMPTIONS = (
     "Treatment is absorbing, and units do not react to it before it starts",
@@ -74,16 +75,19 @@ def sample(spec: EstimatorSpec, study: Study, panel: Panel) -> Sample:
     except Degenerate as problem:
         name = covariates.names[problem.index or 0]
         raise Unsupported(
-            f"the covariate {name} does not vary in untreated rows beside unit and period effects and the others",
+            say(
+                "the covariate {name} does not vary in untreated rows beside unit and period effects and the others",
+                name=name,
+            ),
             where=spec.name,
-            cure="Remove it",
+            cure=say("Remove it"),
         ) from None
     treated, untreated = after & fit.determined, (fit.untreated > 0)
     if not treated.any():
         raise Unsupported(
-            "no treated row can be imputed: none shares its unit and its period with untreated rows",
+            say("no treated row can be imputed: none shares its unit and its period with untreated rows"),
             where=spec.name,
-            cure="Widen the window, or choose rows with units that are treated later or never",
+            cure=say("Widen the window, or choose rows with units that are treated later or never"),
         )
     ever = treated.any(axis=1)
     cluster = panel.by_unit("cluster")[design.units]
@@ -123,7 +127,7 @@ def estimate(
     return _level.estimate(
         study,
         panel,
-        f"Average effect on the treated on {_rates.scale(study, panel)}, over all treated rows",
+        say("Average effect on the treated on {scale}, over all treated rows", scale=_rates.scale(study, panel)),
         float(overall.value[0]),
         float(np.linalg.norm(overall.influence[:, 0])),
         _level.Sample(
@@ -136,7 +140,7 @@ def estimate(
             warnings=sample.warnings,
         ),
         events,
-        f"{error_type}, clustered by {study.cluster}, normal",
+        say("{error_type}, clustered by {cluster}, normal", error_type=error_type, cluster=study.cluster),
         "balanza.kernels.imputation",
     )
 
@@ -145,6 +149,9 @@ def _lost(count: int) -> tuple[str, ...]:
     if not count:
         return ()
     return (
-        f"{count} treated rows cannot be imputed, because no untreated row links their unit with their period: they are"
-        " left out",
+        say(
+            "{count} treated rows cannot be imputed, because no untreated row links their unit with"
+            " their period: they are left out",
+            count=count,
+        ),
     )

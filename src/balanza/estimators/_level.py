@@ -10,6 +10,7 @@ import numpy as np
 from balanza.contract import Estimate, Panel, Study
 from balanza.estimators import _events, _rates, _summary
 from balanza.kernels.multiplier import critical_value
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,7 @@ def events(
         return EventStudy(None, None, warnings)
     reason = _events.too_many(len(time), len(influence))
     if reason is None and _events.singular(influence):
-        reason = "its covariance is singular"
+        reason = say("its covariance is singular")
     if reason:
         return EventStudy(None, None, (*warnings, _events.refusal(reason)))
     rows = _summary.rows_frame(

@@ -6,6 +6,7 @@ import numpy as np
 
 from balanza.contract import Panel, Study, Triple
 from balanza.estimators import _summary
+from balanza.say import say
 
 
 def is_rate(study: Study) -> bool:
@@ -26,7 +27,13 @@ def scale(study: Study, panel: Panel) -> str:
     if not is_rate(study):
         return study.outcome.column
     time = "year" if panel.periods_per_year else "period"
-    return f"{study.outcome.column} per {_summary.PER_PEOPLE:,} {study.outcome.exposure} a {time}"
+    return say(
+        "{column} per {per_people:,} {exposure} a {time}",
+        column=study.outcome.column,
+        per_people=_summary.PER_PEOPLE,
+        exposure=study.outcome.exposure,
+        time=time,
+    )
 
 
 def percent_change(

@@ -14,6 +14,7 @@ from balanza.estimators import _covariates, _events, _guard, _level, _rates, _st
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.multiplier import critical_value
 from balanza.kernels.saturated import Degenerate, Effects, Family, Fit, Layout, Totals, fit, leave_out, totals
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +101,9 @@ def sample(
     codes, cluster = np.unique(panel.by_unit("cluster")[units], return_inverse=True)
     if len(codes) < 2:
         raise Unsupported(
-            f"the units that enter lie in one cluster ({study.cluster})", where=spec.name, cure="Cluster more finely"
+            say("the units that enter lie in one cluster ({cluster})", cluster=study.cluster),
+            where=spec.name,
+            cure=say("Cluster more finely"),
         )
     covariates = _covariates.split(spec, study, panel)
     part = (units, slice(None, design.n_periods))
@@ -109,8 +112,10 @@ def sample(
     )
     if model.effects == "cohort" and not seen[units].all():
         warnings += (
-            "Units lack rows, and cohort effects take the units seen in each period to be alike. The option"
-            " effects: unit does not",
+            say(
+                "Units lack rows, and cohort effects take the units seen in each period to be alike. The"
+                " option effects: unit does not"
+            ),
         )
     layout = Layout(
         cohort=cohort,
@@ -171,15 +176,19 @@ def estimated(
     after = fitted.estimable & (sample.relative >= 0)
     if not after.any():
         raise Unsupported(
-            "no effect can be told apart from unit and period effects",
+            say("no effect can be told apart from unit and period effects"),
             where=spec.name,
-            cure="Widen the window, or choose rows in which treated units are seen before their treatment",
+            cure=say("Widen the window, or choose rows in which treated units are seen before their treatment"),
         )
     if fitted.n_rows <= fitted.n_coefficients:
         raise Unsupported(
-            f"it has {fitted.n_coefficients} coefficients on {fitted.n_rows} rows",
+            say(
+                "it has {n_coefficients} coefficients on {n_rows} rows",
+                n_coefficients=fitted.n_coefficients,
+                n_rows=fitted.n_rows,
+            ),
             where=spec.name,
-            cure="Use finer rows, or fewer covariates",
+            cure=say("Use finer rows, or fewer covariates"),
         )
     if left_out:
         fitted = leave_out(fitted) or fitted
@@ -188,8 +197,11 @@ def estimated(
     lost = int(fitted.rows.treated.sum() - fitted.rows.treated[fitted.estimable[sample.layout.cohort]].sum())
     if lost:
         warnings = (
-            f"{lost} rows lie in cells that cannot be told apart from unit and period effects, because no unit links"
-            " them with untreated rows: they are missing from all aggregates",
+            say(
+                "{lost} rows lie in cells that cannot be told apart from unit and period effects, because"
+                " no unit links them with untreated rows: they are missing from all aggregates",
+                lost=lost,
+            ),
             *warnings,
         )
     treated = (fitted.rows.treated & after[sample.layout.cohort]).any(axis=1)
@@ -199,11 +211,16 @@ def estimated(
 def _refusal(spec: EstimatorSpec, problem: Degenerate) -> Unsupported:
     sentences = {
         "separated": (
-            "what is expected without treatment runs to zero in some cells, because untreated units like them have no"
-            " events",
-            "Use wider units or periods, or fewer covariates",
+            say(
+                "what is expected without treatment runs to zero in some cells, because untreated units"
+                " like them have no events"
+            ),
+            say("Use wider units or periods, or fewer covariates"),
         ),
-        "diverged": ("the likelihood's maximum was not found", "Check the outcome and the exposure for outliers"),
+        "diverged": (
+            say("the likelihood's maximum was not found"),
+            say("Check the outcome and the exposure for outliers"),
+        ),
     }
     text, cure = sentences[problem.reason]
     return Unsupported(text, where=spec.name, cure=cure)
@@ -256,8 +273,13 @@ def _rows(
     infinite = int(fitted.estimable.sum()) - len(frame)
     if infinite:
         warnings.append(
-            f"{infinite} of {int(fitted.estimable.sum())} cells have no {study.outcome.column}, so that their ratio has"
-            " no logarithm: they have no row of their own, and count in all aggregates"
+            say(
+                "{infinite} of {estimable} cells have no {column}, so that their ratio has no logarithm:"
+                " they have no row of their own, and count in all aggregates",
+                infinite=infinite,
+                estimable=int(fitted.estimable.sum()),
+                column=study.outcome.column,
+            )
         )
     joint = np.hstack(parts)
     covariance = _summary.covariance_frame(joint, [str(row) for row in range(joint.shape[1])])
@@ -268,7 +290,7 @@ def _against(influence: np.ndarray) -> str | None:
     """The reason against an event study of that influence, shape (n_clusters, n_rows)."""
     reason = _events.too_many(influence.shape[1], len(influence))
     if reason is None and influence.size and _events.singular(influence):
-        return "its covariance is singular"
+        return say("its covariance is singular")
     return reason
 
 
@@ -324,7 +346,7 @@ def linear(
     return _level.estimate(
         study,
         panel,
-        f"Average effect on the treated on {_rates.scale(study, panel)}, over all treated rows",
+        say("Average effect on the treated on {scale}, over all treated rows", scale=_rates.scale(study, panel)),
         float(value[0]),
         float(np.linalg.norm(influence)),
         _level.Sample(
@@ -337,8 +359,14 @@ def linear(
             warnings=found.warnings,
         ),
         _level.EventStudy(found.rows, found.covariance, ()),
-        f"clustered by {study.cluster}, {ERRORS} with {model.effects} effects"
-        f"{' nested' if model.effects == 'unit' else ''}, t({freedom})",
+        say(
+            "clustered by {cluster}, {errors} with {effects} effects{nested}, t({freedom})",
+            cluster=study.cluster,
+            errors=ERRORS,
+            effects=model.effects,
+            nested=say(" nested") if model.effects == "unit" else "",
+            freedom=freedom,
+        ),
         "balanza.kernels.saturated",
         freedom,
     )

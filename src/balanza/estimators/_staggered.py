@@ -10,6 +10,7 @@ from balanza.contract import EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _guard
 from balanza.kernels.group_time import NEVER
+from balanza.say import say
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ def design(spec: EstimatorSpec, study: Study, panel: Panel, units: np.ndarray, a
     cohort, n_periods = _with_controls(panel, cohort, units, n_periods, anticipation, warnings)
     if not (cohort[units] < n_periods).any():
         raise Unsupported(
-            "no treated unit is seen both before and after its treatment beside a control unit",
+            say("no treated unit is seen both before and after its treatment beside a control unit"),
             where=spec.name,
-            cure="Widen the window, or choose rows with units that are treated later or never",
+            cure=say("Widen the window, or choose rows with units that are treated later or never"),
         )
     return Design(cohort, units, n_periods, tuple(warnings))
 
@@ -79,7 +80,12 @@ def _with_controls(
     end = min(n_periods, last - anticipation)
     first = label(panel, np.array([last]))[0]
     warnings.append(
-        f"No unit is never treated: the {(cohort[units] == last).sum()} units first treated in {first} serve as"
-        f" controls, and the last {n_periods - end} period(s), in which they are treated or may react, are left out"
+        say(
+            "No unit is never treated: the {cohort} units first treated in {first} serve as controls,"
+            " and the last {end} period(s), in which they are treated or may react, are left out",
+            cohort=(cohort[units] == last).sum(),
+            first=first,
+            end=n_periods - end,
+        )
     )
     return np.where(cohort == last, NEVER, cohort), end

@@ -19,6 +19,7 @@ from balanza.estimators import _balanced, _events, _guard, _notes, _rates, _stag
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.multiplier import critical_value
 from balanza.kernels.synthetic import Method, Synthetic, fixed, synthetic
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +117,9 @@ def run(spec: EstimatorSpec, method: Method, study: Study, panel: Panel, rng: np
     draws = _guard.whole(spec, chosen, "draws", 2)
     _balanced.no_covariates(spec, study)
     if study.weights:
-        raise Unsupported("takes no weights", where=spec.name, cure="Remove them, or choose another estimator")
+        raise Unsupported(
+            say("takes no weights"), where=spec.name, cure=say("Remove them, or choose another estimator")
+        )
     sample = _sample(spec, study, panel, chosen["unbalanced"])
     fits = [
         _fit(sample, sample.controls, _mean(sample, index)[None], None, index, method) for index in _cohorts(sample)
@@ -173,9 +176,13 @@ def _placebo(spec: EstimatorSpec, sample: _Sample, inference: str) -> bool:
     enough = controls > max(treated, 2)
     if inference == "placebo" and not enough:
         raise Unsupported(
-            f"needs more control clusters than treated ones for placebos, and has {controls} and {treated}",
+            say(
+                "needs more control clusters than treated ones for placebos, and has {controls} and {treated}",
+                controls=controls,
+                treated=treated,
+            ),
             where=spec.name,
-            cure="Set inference: jackknife, or cluster by a finer column",
+            cure=say("Set inference: jackknife, or cluster by a finer column"),
         )
     return inference == "placebo" or (inference == "auto" and enough)
 
@@ -189,7 +196,7 @@ def _placebos(study: Study, sample: _Sample, method: Method, draws: int, rng: np
         treated = own @ sample.controls / own.sum(axis=1, keepdims=True)
         gaps.append(_fit(sample, sample.controls, treated, assigned < 0, index, method).gap)
     size = np.broadcast_to(sample.size, (len(assigned), len(sample.start)))
-    count = f"{len(assigned)} placebo assignments by {study.cluster}"
+    count = say("{n} placebo assignments by {cluster}", n=len(assigned), cluster=study.cluster)
     return _Inference(_Gaps(np.stack(gaps, axis=1), size, sample.start), len(assigned) ** -0.5, True, count)
 
 
@@ -214,9 +221,9 @@ def _jackknife(spec: EstimatorSpec, study: Study, sample: _Sample, fits: list[Sy
     """Leave out each cluster in turn, with fixed weights."""
     if min(_treated_clusters(sample)) < 2 or len(np.unique(sample.control_cluster)) < 2:
         raise Unsupported(
-            "has a cohort in one cluster and too few control clusters for placebos: no error can be told",
+            say("has a cohort in one cluster and too few control clusters for placebos: no error can be told"),
             where=spec.name,
-            cure="Cluster by a finer column, or choose rows with more units that are never treated",
+            cure=say("Cluster by a finer column, or choose rows with more units that are never treated"),
         )
     labels = np.unique(np.concatenate([sample.control_cluster, sample.treated_cluster]))
     stays = sample.control_cluster != labels[:, None]
@@ -229,7 +236,7 @@ def _jackknife(spec: EstimatorSpec, study: Study, sample: _Sample, fits: list[Sy
         gaps.append(fixed(sample.controls, treated, np.where(stays, units, 0.0), fit.periods[0]).gap)
         sizes.append(own.sum(axis=1))
     factor = ((len(labels) - 1) / len(labels)) ** 0.5
-    name = f"jackknife over {study.cluster} with fixed weights"
+    name = say("jackknife over {cluster} with fixed weights", cluster=study.cluster)
     return _Inference(_Gaps(np.stack(gaps, axis=1), np.stack(sizes, axis=1), sample.start), factor, False, name)
 
 
@@ -253,7 +260,7 @@ def _estimate(
     p_value, how = _p_value(method, found, drawn, value, error)
     return Estimate(
         treatment=study.treatment.name,
-        estimand=f"Average effect on the treated on {_rates.scale(study, panel)}, over treated rows",
+        estimand=say("Average effect on the treated on {scale}, over treated rows", scale=_rates.scale(study, panel)),
         scale="level",
         value=value,
         standard_error=error,
@@ -263,7 +270,7 @@ def _estimate(
         n_units=len(sample.controls) + len(sample.treated),
         n_treated=len(sample.treated),
         n_clusters=sample.n_clusters,
-        standard_error_type=f"{drawn.name}, normal interval, {how}",
+        standard_error_type=say("{name}, normal interval, {how}", name=drawn.name, how=how),
         engine="balanza.kernels.synthetic",
         percent_change=_rates.percent_change(study, value, bounds, untreated, lowest),
         rate_change=_rates.rate_change(study, panel, value, bounds),
@@ -276,13 +283,13 @@ def _estimate(
 def _p_value(method: Method, found: _Gaps, drawn: _Inference, value: float, error: float) -> tuple[float, str]:
     """Two-sided p among placebos, the assignment as it was being one of them; else from the normal distribution."""
     if not drawn.placebo:
-        return _summary.p_value(value, error), "normal p-value"
+        return _summary.p_value(value, error), say("normal p-value")
     if method == "control":
-        own, others, what = found.ratio[0], drawn.gaps.ratio, "ratio of fit after to before treatment"
+        own, others, what = found.ratio[0], drawn.gaps.ratio, say("ratio of fit after to before treatment")
     else:
         own, others, what = abs(value), np.abs(drawn.gaps.mean(found.since >= 0)), "size"
     p_value = (1 + np.sum(others >= own * (1 - 1e-9))) / (1 + len(others))
-    return float(p_value), f"p-value from the rank of its {what} among placebos"
+    return float(p_value), say("p-value from the rank of its {what} among placebos", what=what)
 
 
 def _rows(
@@ -298,7 +305,7 @@ def _rows(
     spread = np.column_stack([drawn.influence(cells) for cells in events])
     reason = _events.too_many(len(keys), sample.n_clusters)
     if reason is None and _events.singular(spread):
-        reason = "its covariance is singular"
+        reason = say("its covariance is singular")
     groups = np.column_stack([drawn.influence(cells) for cells in cohorts])
     frames = [
         _summary.rows_frame(
@@ -326,8 +333,11 @@ def _warnings(method: Method, study: Study, sample: _Sample, drawn: _Inference) 
         warnings += _guard.small_cohorts(study, sample.treated_cluster, sample.cohort)
     elif 1 / (1 + len(drawn.gaps.gap)) > 1 - study.level:
         warnings += (
-            f"There are only {len(drawn.gaps.gap)} placebos: the p-value cannot be below"
-            f" {1 / (1 + len(drawn.gaps.gap)):.2g}",
+            say(
+                "There are only {placebos} placebos: the p-value cannot be below {least:.2g}",
+                placebos=len(drawn.gaps.gap),
+                least=1 / (1 + len(drawn.gaps.gap)),
+            ),
         )
     if method == "control":
         low, high = sample.controls.min(axis=0), sample.controls.max(axis=0)
@@ -336,7 +346,11 @@ def _warnings(method: Method, study: Study, sample: _Sample, drawn: _Inference) 
         outside = before & ((means < low) | (means > high))
         if outside.any():
             warnings += (
-                f"The treated lie outside the range of all controls in {outside.sum()} of {before.sum()} periods before"
-                " treatment: no weights can fit them there",
+                say(
+                    "The treated lie outside the range of all controls in {outside} of {before} periods"
+                    " before treatment: no weights can fit them there",
+                    outside=outside.sum(),
+                    before=before.sum(),
+                ),
             )
     return warnings

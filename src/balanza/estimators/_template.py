@@ -11,6 +11,7 @@ import numpy as np
 from balanza.contract import Estimate, EstimatorSpec, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _balanced, _guard, _level, _notes, _rates
+from balanza.say import say
 
 SPEC = EstimatorSpec(
     name="_template",
@@ -66,14 +67,18 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     _guard.options(SPEC, study)
     _balanced.no_covariates(SPEC, study)
     if study.weights:
-        raise Unsupported("takes no weights", where=SPEC.name, cure="Remove them, or choose another estimator")
+        raise Unsupported(
+            say("takes no weights"), where=SPEC.name, cure=say("Remove them, or choose another estimator")
+        )
     name = study.treatment.name
     outcome, treated = _rates.outcome(study, panel), panel.matrix(f"d_{name}") == 1
     never = ~treated.any(axis=1)  # in the window
     use = ~never & ~treated.all(axis=1)
     enter = use | never
     if not panel.balanced or not never.any():
-        raise Unsupported("needs a balanced panel with never-treated units", where=SPEC.name, cure="Choose other rows")
+        raise Unsupported(
+            say("needs a balanced panel with never-treated units"), where=SPEC.name, cure=say("Choose other rows")
+        )
     after = treated[use] / treated[use].sum(axis=1, keepdims=True)
     before = ~treated[use] / (~treated[use]).sum(axis=1, keepdims=True)
     contrast = after - before
@@ -88,7 +93,7 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     return _level.estimate(
         study,
         panel,
-        f"Mean over treated units of their average effect on {_rates.scale(study, panel)}",
+        say("Mean over treated units of their average effect on {scale}", scale=_rates.scale(study, panel)),
         value,
         error,
         _level.Sample(
@@ -102,6 +107,6 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
             + _guard.cohorts_of_few(study, panel, enter),
         ),
         _level.EventStudy(None, None, ()),
-        f"clustered by {study.cluster}, normal",
+        say("clustered by {cluster}, normal", cluster=study.cluster),
         "numpy",
     )

@@ -27,6 +27,7 @@ from balanza.estimators._dowhy import Method
 from balanza.kernels import adjustment as kernel
 from balanza.kernels import within
 from balanza.kernels.within import Degenerate
+from balanza.say import joined, say
 
 SPEC = EstimatorSpec(
     name="backdoor",
@@ -99,8 +100,12 @@ $k$ counts all coefficients, those of period effects and baseline slopes that we
     ),
     since="0.1.0",
 )
-WORDS = {"regression": "linear regression", "ipw": "inverse probability weights", "doubly_robust": "doubly robust"}
-AVERAGE = {"ate": "average over all units", "att": "average over the treated"}
+WORDS = {
+    "regression": say("linear regression"),
+    "ipw": say("inverse probability weights"),
+    "doubly_robust": say("doubly robust"),
+}
+AVERAGE = {"ate": say("average over all units"), "att": say("average over the treated")}
 EXTREME = 0.02
 
 
@@ -168,17 +173,25 @@ def _require_fit(study: Study, panel: Panel, method: Method, target: str) -> Non
     """Refuse weights for treatments that are not one switch a row, and DoWhy's gap."""
     if method != "regression" and study.treatment.kind != "binary" and panel.n_periods > 1:
         raise Unsupported(
-            f"method {method} weighs treated against untreated units, and {study.treatment.name} is no single switch",
+            say(
+                "method {method} weighs treated against untreated units, and {name} is no single switch",
+                method=method,
+                name=study.treatment.name,
+            ),
             where=SPEC.name,
-            cure="Use method: regression",
+            cure=say("Use method: regression"),
         )
     if method != "regression" and not panel.frame[f"d_{study.treatment.name}"].isin((0, 1)).all():
-        raise Unsupported(f"method {method} takes 0/1 treatments", where=SPEC.name, cure="Use method: regression")
+        raise Unsupported(
+            say("method {method} takes 0/1 treatments", method=method),
+            where=SPEC.name,
+            cure=say("Use method: regression"),
+        )
     if method == "doubly_robust" and target == "att":
         raise Unsupported(
-            "DoWhy's doubly robust estimate is of the average over all units only",
+            say("DoWhy's doubly robust estimate is of the average over all units only"),
             where=SPEC.name,
-            cure="Use target: ate, or method: ipw",
+            cure=say("Use target: ate, or method: ipw"),
         )
 
 
@@ -194,7 +207,7 @@ def _one_a_unit(study: Study, panel: Panel, unbalanced: str) -> _Rows:
     data = _collapsed.collapse(SPEC, study, panel, unbalanced)
     size = float(np.abs(_rates.outcome(study, panel)[data.units]).max())
     covariates, names = _collapsed.varying(
-        np.column_stack([data.before, data.traits]), ("the level before treatment", *data.names), size
+        np.column_stack([data.before, data.traits]), (say("the level before treatment"), *data.names), size
     )
     return _Rows(
         outcome=data.change,
@@ -202,7 +215,7 @@ def _one_a_unit(study: Study, panel: Panel, unbalanced: str) -> _Rows:
         covariates=covariates,
         names=names,
         cluster=data.cluster,
-        what="change at treatment, given the level before and the covariates",
+        what=say("change at treatment, given the level before and the covariates"),
         n_absorbed=0,
         treated_level=data.treated_level,
         treated_dose=data.treated_dose,
@@ -210,7 +223,7 @@ def _one_a_unit(study: Study, panel: Panel, unbalanced: str) -> _Rows:
         n_units=len(data.units),
         n_treated=int((data.treatment != 0).sum()),
         lowest=data.lowest,
-        warnings=data.warnings + _collapsed.constant(data.names, names, " before treatment"),
+        warnings=data.warnings + _collapsed.constant(data.names, names, say(" before treatment")),
     )
 
 
@@ -230,8 +243,8 @@ def _cross_section(study: Study, panel: Panel) -> _Rows:
 
 def _within(study: Study, panel: Panel) -> _Rows:
     """Rows of all units and periods, net of unit and period effects and of baseline covariates times period."""
-    lacking = "no covariates, and without covariates it is two-way least squares"
-    _covariates.require(SPEC, study, study.covariates, lacking, "Add `covariates`, or use twfe")
+    lacking = say("no covariates, and without covariates it is two-way least squares")
+    _covariates.require(SPEC, study, study.covariates, lacking, say("Add `covariates`, or use twfe"))
     split = _covariates.split(SPEC, study, panel)
     seen = _seen(panel)
     doses = panel.matrix(f"d_{study.treatment.name}")
@@ -261,7 +274,7 @@ def _long(
         covariates=covariates,
         names=names,
         cluster=np.broadcast_to(panel.by_unit("cluster")[:, None], seen.shape)[seen],
-        what="change" if n_absorbed else "difference of the outcome, given the covariates",
+        what=say("change") if n_absorbed else say("difference of the outcome, given the covariates"),
         n_absorbed=n_absorbed,
         treated_level=float(raw[treated].mean()),
         treated_dose=float(doses[treated].mean()),
@@ -282,28 +295,39 @@ def _adjust(rows: _Rows, method: Method, target: kernel.Target) -> kernel.Adjust
 
 
 def _refusal(problem: Degenerate, rows: _Rows) -> Unsupported:
-    names = ", ".join(name for name in rows.names if name) or "none"
+    names = joined((name for name in rows.names if name), ", ") or say("none")
     if problem.reason == "separated":
         return Unsupported(
-            f"the covariates ({names}) tell treated from untreated units without error, or are collinear, so that no"
-            " logit fits",
+            say(
+                "the covariates ({names}) tell treated from untreated units without error, or are"
+                " collinear, so that no logit fits",
+                names=names,
+            ),
             where=SPEC.name,
-            cure="Use fewer covariates, or method: regression",
+            cure=say("Use fewer covariates, or method: regression"),
         )
-    what = "the treatment" if problem.index == 0 else "a covariate"
+    what = say("the treatment") if problem.index == 0 else say("a covariate")
     return Unsupported(
-        f"{what} has no variation of its own beside the others ({names}) and what is absorbed",
+        say(
+            "{what} has no variation of its own beside the others ({names}) and what is absorbed",
+            what=what,
+            names=names,
+        ),
         where=SPEC.name,
-        cure="Remove what it repeats, or use rows in which it varies",
+        cure=say("Remove what it repeats, or use rows in which it varies"),
     )
 
 
 def _require_agreement(value: float, own: float, size: float) -> None:
     if not abs(value - own) <= 1e-6 * max(abs(own), 1e-3 * size, np.finfo(float).tiny):
         raise Unsupported(
-            f"DoWhy's value {value:.8g} and our own {own:.8g} differ: its logit has not converged",
+            say(
+                "DoWhy's value {value:.8g} and our own {own:.8g} differ: its logit has not converged",
+                value=value,
+                own=own,
+            ),
             where=SPEC.name,
-            cure="Use fewer or better scaled covariates, or method: regression",
+            cure=say("Use fewer or better scaled covariates, or method: regression"),
         )
 
 
@@ -314,12 +338,18 @@ def _estimate(
     n_clusters, n_rows = len(influence), len(rows.outcome)
     size = within.small_sample(n_clusters, n_rows, own.n_coefficients + rows.n_absorbed)
     freedom = n_clusters - 1
-    over = "the same for all units" if method == "regression" else AVERAGE[target]
-    unit = study.treatment.unit or "unit of treatment"
+    over = say("the same for all units") if method == "regression" else AVERAGE[target]
+    unit = study.treatment.unit or say("unit of treatment")
     return _level.estimate(
         study,
         panel,
-        f"Effect on {_rates.scale(study, panel)} per {unit} ({rows.what}), {over}",
+        say(
+            "Effect on {scale} per {unit} ({what}), {over}",
+            scale=_rates.scale(study, panel),
+            unit=unit,
+            what=rows.what,
+            over=over,
+        ),
         value,
         float(size * np.linalg.norm(influence)),
         _level.Sample(
@@ -332,8 +362,13 @@ def _estimate(
             warnings=rows.warnings + _overlap(own.propensity),
         ),
         _level.EventStudy(None, None, ()),
-        f"{WORDS[method]}: influence functions clustered by {study.cluster}, G/(G-1) x (n-1)/(n-k), t({freedom})",
-        f"dowhy {_dowhy.version()} (value), balanza.kernels.adjustment (standard error)",
+        say(
+            "{method}: influence functions clustered by {cluster}, G/(G-1) x (n-1)/(n-k), t({freedom})",
+            method=WORDS[method],
+            cluster=study.cluster,
+            freedom=freedom,
+        ),
+        say("dowhy {version} (value), balanza.kernels.adjustment (standard error)", version=_dowhy.version()),
         freedom,
     )
 
@@ -344,6 +379,12 @@ def _overlap(propensity: np.ndarray) -> tuple[str, ...]:
     if not extreme:
         return ()
     return (
-        f"{extreme} of {len(propensity)} rows have a probability of treatment below {EXTREME} or above"
-        f" {1 - EXTREME}: few comparable rows carry much weight",
+        say(
+            "{extreme} of {rows} rows have a probability of treatment below {low} or"
+            " above {high}: few comparable rows carry much weight",
+            extreme=extreme,
+            rows=len(propensity),
+            low=EXTREME,
+            high=1 - EXTREME,
+        ),
     )

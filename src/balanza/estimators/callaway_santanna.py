@@ -19,6 +19,7 @@ from balanza.errors import Unsupported
 from balanza.estimators import _balanced, _guard, _notes, _rates, _staggered, _summary
 from balanza.kernels.group_time import NEVER, Aggregate, GroupTime, Infeasible, group_time
 from balanza.kernels.multiplier import Multiplier, critical_value
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,9 +207,9 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         )
     except Infeasible:
         raise Unsupported(
-            "no cell can be estimated: no controls overlap with the treated",
+            say("no cell can be estimated: no controls overlap with the treated"),
             where=SPEC.name,
-            cure="Use fewer covariates, or method: reg",
+            cure=say("Use fewer covariates, or method: reg"),
         ) from None
     rows, influence = _rows(study, panel, found, rng, draws, chosen["multiplier"])
     return _estimate(study, panel, sample, found, chosen["aggregate"], rows, influence)
@@ -241,7 +242,9 @@ def _covariates(study: Study, panel: Panel, units: np.ndarray, n_periods: int) -
     values = np.stack([panel.matrix(name)[units, :n_periods].T for name in names], axis=2)
     for index, name in enumerate(names):
         if values[..., index].min() == values[..., index].max():
-            raise Unsupported(f"the covariate {name} is the same in all rows", where=SPEC.name, cure="Remove it")
+            raise Unsupported(
+                say("the covariate {name} is the same in all rows", name=name), where=SPEC.name, cure=say("Remove it")
+            )
     return values[0] if np.array_equal(values.min(axis=0), values.max(axis=0)) else values
 
 
@@ -303,8 +306,11 @@ def _estimate(
     clustered = len(headline.overall_influence)
     return Estimate(
         treatment=study.treatment.name,
-        estimand=f"Average effect on the treated on {_rates.scale(study, panel)} ({aggregate} aggregate of group-time"
-        " effects)",
+        estimand=say(
+            "Average effect on the treated on {scale} ({aggregate} aggregate of group-time effects)",
+            scale=_rates.scale(study, panel),
+            aggregate=aggregate,
+        ),
         scale="level",
         value=value,
         standard_error=error,
@@ -314,7 +320,7 @@ def _estimate(
         n_units=len(sample.cohort),
         n_treated=int((sample.cohort < sample.outcome.shape[1]).sum()),
         n_clusters=clustered,
-        standard_error_type=f"analytic, influence functions summed by {study.cluster}, normal",
+        standard_error_type=say("analytic, influence functions summed by {cluster}, normal", cluster=study.cluster),
         engine="balanza.kernels.group_time",
         percent_change=_rates.percent_change(study, value, bounds, _untreated(sample, found), sample.outcome.min()),
         rate_change=_rates.rate_change(study, panel, value, bounds),
@@ -336,12 +342,20 @@ def _warnings(found: GroupTime, n_clusters: int) -> tuple[str, ...]:
     lost = int(np.isnan(found.cells.att).sum())
     if lost:
         warnings.append(
-            f"{lost} of {len(found.cells.att)} cells cannot be estimated (no overlap, or too few units for the"
-            " covariates) and are missing from all aggregates"
+            say(
+                "{lost} of {cells} cells cannot be estimated (no overlap, or too few units for the"
+                " covariates) and are missing from all aggregates",
+                lost=lost,
+                cells=len(found.cells.att),
+            )
         )
     if len(found.dynamic.key) > n_clusters - 1:
         warnings.append(
-            f"The {len(found.dynamic.key)} event-time rows have a singular covariance with {n_clusters} clusters. Set"
-            " `event_bins` to wider bins"
+            say(
+                "The {rows} event-time rows have a singular covariance with {n_clusters} clusters. Set"
+                " `event_bins` to wider bins",
+                rows=len(found.dynamic.key),
+                n_clusters=n_clusters,
+            )
         )
     return tuple(warnings)

@@ -29,6 +29,7 @@ from balanza.estimators._collapsed import Collapsed
 from balanza.kernels import forest as kernel
 from balanza.kernels.adjustment import clustered
 from balanza.kernels.multiplier import critical_value
+from balanza.say import joined, say
 
 SPEC = EstimatorSpec(
     name="causal_forest",
@@ -120,9 +121,9 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         If the study names neither covariates nor moderators, has weights, or fewer clusters than folds; if a dose has
         no common start, the panel holds no comparison, or units lack rows and may not be left out.
     """
-    lacking = "neither covariates nor moderators, and without them there is nothing that effects could differ by"
+    lacking = say("neither covariates nor moderators, and without them there is nothing that effects could differ by")
     named = study.covariates + study.moderators
-    _covariates.require(SPEC, study, named, lacking, "Add `covariates` or `moderators`")
+    _covariates.require(SPEC, study, named, lacking, say("Add `covariates` or `moderators`"))
     _guard.require(SPEC, study, panel)
     chosen = _guard.options(SPEC, study, learner=_crossfit.LEARNERS, unbalanced=("refuse", "drop"))
     n_folds, draws = _guard.whole(SPEC, chosen, "folds", 2), _guard.whole(SPEC, chosen, "draws", 1)
@@ -132,15 +133,17 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     columns = np.column_stack([data.before, data.traits, data.moderators])
     size = float(np.abs(data.change).max() + abs(data.treated_level))
     asked = data.names + study.moderators
-    features, kept = _collapsed.varying(columns, ("the level before treatment", *asked), size)
+    features, kept = _collapsed.varying(columns, (say("the level before treatment"), *asked), size)
     if not features.shape[1]:
         raise Unsupported(
-            "no covariate differs between units before treatment", where=SPEC.name, cure="Add covariates that do"
+            say("no covariate differs between units before treatment"),
+            where=SPEC.name,
+            cure=say("Add covariates that do"),
         )
     fold = _crossfit.folds(SPEC, study, data.cluster, n_folds, rng)
     with _crossfit.watched() as noted:
         found = _predict(data, features, fold, chosen["learner"], trees - trees % SUBFOREST, rng)
-    data = replace(data, warnings=(*data.warnings, *_collapsed.constant(asked, kept, " before treatment"), *noted))
+    data = replace(data, warnings=(*data.warnings, *_collapsed.constant(asked, kept, say(" before treatment")), *noted))
     return _estimate(study, panel, data, found, chosen, rng, draws)
 
 
@@ -192,17 +195,20 @@ def _estimate(
     value, influence = effect(found, np.ones(len(data.units), bool))
     if np.isnan(value):
         raise Unsupported(
-            "the covariates explain the treatment without rest", where=SPEC.name, cure="Use fewer covariates"
+            say("the covariates explain the treatment without rest"), where=SPEC.name, cure=say("Use fewer covariates")
         )
     sums = _clustered(influence, data.cluster)
     n_clusters = len(sums)
     freedom = n_clusters - 1
-    unit = study.treatment.unit or "unit of treatment"
+    unit = study.treatment.unit or say("unit of treatment")
     return _level.estimate(
         study,
         panel,
-        f"{'Average effect on the treated' if binary else f'Effect of one {unit}'} on {_rates.scale(study, panel)}"
-        " (change at treatment, given the level before and the covariates)",
+        say(
+            "{effect} on {scale} (change at treatment, given the level before and the covariates)",
+            effect=say("Average effect on the treated") if binary else say("Effect of one {unit}", unit=unit),
+            scale=_rates.scale(study, panel),
+        ),
         value,
         float(np.linalg.norm(sums)),
         _level.Sample(
@@ -215,8 +221,18 @@ def _estimate(
             warnings=data.warnings + _few(data) + _overlap(found, binary) + _calibration(study, data, found),
         ),
         _groups(study, data, found, effect, rng, draws),
-        f"orthogonal scores clustered by {study.cluster}, {chosen['folds']} folds of clusters, G/(G-1), t({freedom})",
-        f"econml {version('econml')} ({chosen['trees']} honest trees a fold); {_crossfit.WORDS[chosen['learner']]}",
+        say(
+            "orthogonal scores clustered by {cluster}, {folds} folds of clusters, G/(G-1), t({freedom})",
+            cluster=study.cluster,
+            folds=chosen["folds"],
+            freedom=freedom,
+        ),
+        say(
+            "econml {version} ({trees} honest trees a fold); {learner}",
+            version=version("econml"),
+            trees=chosen["trees"],
+            learner=_crossfit.WORDS[chosen["learner"]],
+        ),
         freedom,
     )
 
@@ -239,7 +255,9 @@ def _groups(
     told = {label: effect(found, rows) for label, rows in kinds.items() if _comparable(study, data, rows)}
     told = {label: item for label, item in told.items() if np.isfinite(item[0])}
     lost = [label for label in kinds if label not in told]
-    warnings = (f"No effect is told for {', '.join(lost)}: too few clusters to compare",) if lost else ()
+    warnings = (
+        (say("No effect is told for {lost}: too few clusters to compare", lost=joined(lost, ", ")),) if lost else ()
+    )
     if not told:
         return _level.EventStudy(None, None, warnings)
     sums = _clustered(np.column_stack([influence for _, influence in told.values()]), data.cluster)
@@ -273,10 +291,13 @@ def kinds_of(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     if len(found) == 1:
         return {}
     if len(found) <= FEW_VALUES:
-        return {f"{name} = {value:g}": values == value for value in found}
+        return {say("{name} = {value:g}", name=name, value=value): values == value for value in found}
     ends = np.unique(np.quantile(values, [1 / 3, 2 / 3], method="lower"))
-    low, high = f"{name} up to {ends[0]:.4g}", f"{name} above {ends[-1]:.4g}"
-    middle = f"{name} above {ends[0]:.4g}, up to {ends[-1]:.4g}"
+    low, high = (
+        say("{name} up to {high:.4g}", name=name, high=ends[0]),
+        say("{name} above {low:.4g}", name=name, low=ends[-1]),
+    )
+    middle = say("{name} above {low:.4g}, up to {high:.4g}", name=name, low=ends[0], high=ends[-1])
     labels = [low, middle, high] if len(ends) == 2 else [low, high]
     position = np.searchsorted(ends, values)
     return {label: position == code for code, label in enumerate(labels) if (position == code).any()}
@@ -292,8 +313,12 @@ def _few(data: Collapsed) -> tuple[str, ...]:
     if len(data.units) >= ENOUGH_UNITS:
         return ()
     return (
-        f"Only {len(data.units)} units: with fewer than {ENOUGH_UNITS:,}, what the learners miss biases the effect by a"
-        " part of the standard error that the interval does not count",
+        say(
+            "Only {n_units} units: with fewer than {enough_units:,}, what the learners miss biases"
+            " the effect by a part of the standard error that the interval does not count",
+            n_units=len(data.units),
+            enough_units=ENOUGH_UNITS,
+        ),
     )
 
 
@@ -302,8 +327,14 @@ def _overlap(found: kernel.Nuisances, binary: bool) -> tuple[str, ...]:
     if not binary or not extreme:
         return ()
     return (
-        f"{extreme} of {len(found.chance)} units have a probability of treatment below {kernel.LIMIT} or above"
-        f" {1 - kernel.LIMIT}, and get the weight of that bound",
+        say(
+            "{extreme} of {units} units have a probability of treatment below {low} or above"
+            " {high}, and get the weight of that bound",
+            extreme=extreme,
+            units=len(found.chance),
+            low=kernel.LIMIT,
+            high=1 - kernel.LIMIT,
+        ),
     )
 
 
@@ -311,14 +342,26 @@ def _calibration(study: Study, data: Collapsed, found: kernel.Nuisances) -> tupl
     """What the calibration test says."""
     fit = kernel.calibrate(found)
     if np.isnan(fit.coefficients[1]):
-        return ("Calibration: the forest predicts the same effect for all units",)
+        return (say("Calibration: the forest predicts the same effect for all units"),)
     errors = np.linalg.norm(_clustered(fit.influence, data.cluster), axis=0)
     freedom = len(np.unique(data.cluster)) - 1
     mean, differences = fit.coefficients
     two_sided = _summary.p_value(float(differences), float(errors[1]), freedom)
     p_value = two_sided / 2 if differences > 0 else 1 - two_sided / 2
-    finds = "differ as the forest says" if p_value < 1 - study.level else "are not shown to differ as the forest says"
+    finds = (
+        say("differ as the forest says")
+        if p_value < 1 - study.level
+        else say("are not shown to differ as the forest says")
+    )
     return (
-        f"Calibration (1 is right): mean effect {mean:.2f} ({errors[0]:.2f}), differences {differences:.2f}"
-        f" ({errors[1]:.2f}), one-sided p = {p_value:.3f}: effects {finds}",
+        say(
+            "Calibration (1 is right): mean effect {mean:.2f} ({mean_error:.2f}), differences"
+            " {differences:.2f} ({error:.2f}), one-sided p = {p_value:.3f}: effects {finds}",
+            mean=mean,
+            mean_error=errors[0],
+            differences=differences,
+            error=errors[1],
+            p_value=p_value,
+            finds=finds,
+        ),
     )

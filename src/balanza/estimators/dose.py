@@ -21,6 +21,7 @@ from balanza.errors import Unsupported
 from balanza.estimators import _balanced, _covariates, _guard, _level, _notes, _rates, _summary
 from balanza.kernels.dose import Bins, Curve, Response, Singular, bins, respond, spline
 from balanza.kernels.multiplier import critical_value
+from balanza.say import say
 
 SPEC = EstimatorSpec(
     name="dose",
@@ -155,9 +156,13 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         fitted = respond(sample.change, sample.dose, curve, sample.covariates, sample.weights, sample.cluster)
     except Singular:
         raise Unsupported(
-            f"{len(np.unique(positive))} different doses of {len(positive)} units do not pin down the curve",
+            say(
+                "{doses} different doses of {units} units do not pin down the curve",
+                doses=len(np.unique(positive)),
+                units=len(positive),
+            ),
             where=SPEC.name,
-            cure="Set a lower degree or fewer knots or bins, or remove covariates",
+            cure=say("Set a lower degree or fewer knots or bins, or remove covariates"),
         ) from None
     return _estimate(study, panel, sample, curve, fitted, chosen["target"], draws, rng)
 
@@ -171,9 +176,9 @@ def _curve(chosen: Mapping[str, Any], positive: np.ndarray, untreated: bool) -> 
     if len(curve.centre) > 1 or (chosen["curve"] == "bins" and untreated):
         return curve
     raise Unsupported(
-        f"all treated units have the dose {positive[0]:g}, which has no slope",
+        say("all treated units have the dose {dose:g}, which has no slope", dose=positive[0]),
         where=SPEC.name,
-        cure="State it as a binary treatment, or set curve: bins",
+        cure=say("State it as a binary treatment, or set curve: bins"),
     )
 
 
@@ -207,12 +212,12 @@ def _doses(study: Study, panel: Panel, units: np.ndarray) -> tuple[np.ndarray, i
     dose = path[:, -1]
     if start == 0 or (path[:, start:] != dose[:, None]).any() or (dose < 0).any():
         raise Unsupported(
-            "takes doses that all start in one period, stay what they are and are not negative",
+            say("takes doses that all start in one period, stay what they are and are not negative"),
             where=f"{SPEC.name}, treatment {study.treatment.name}",
-            cure="Set `start` and `dose: mean_post` to use each unit's mean dose, or choose switchers or poisson",
+            cure=say("Set `start` and `dose: mean_post` to use each unit's mean dose, or choose switchers or poisson"),
         )
     if not dose.any():
-        raise Unsupported("no unit without gaps has a dose", where=SPEC.name, cure="Fill the missing rows")
+        raise Unsupported(say("no unit without gaps has a dose"), where=SPEC.name, cure=say("Fill the missing rows"))
     return dose, start
 
 
@@ -240,12 +245,17 @@ def _estimate(
     value, influence = slope if target == "slope" else level
     freedom = len(influence) - 1
     mass = np.where(treated, 1.0 if sample.weights is None else sample.weights, 0.0)
-    what = "effect of the dose as it was" if target == "level" else "slope"
-    per = f" per {study.treatment.unit or 'unit of dose'}" if target == "slope" else ""
+    what = say("effect of the dose as it was") if target == "level" else say("slope")
+    per = say(" per {unit}", unit=study.treatment.unit or say("unit of dose")) if target == "slope" else ""
     return _level.estimate(
         study,
         panel,
-        f"Average {what} on {_rates.scale(study, panel)}{per}, after the start against before",
+        say(
+            "Average {what} on {scale}{per}, after the start against before",
+            what=what,
+            scale=_rates.scale(study, panel),
+            per=per,
+        ),
         float(value[0]),
         float(np.linalg.norm(influence[:, 0])),
         _level.Sample(
@@ -266,7 +276,11 @@ def _estimate(
             draws,
             rng,
         ),
-        f"sandwich clustered by {study.cluster}, doses drawn, G/(G-1) x (n-1)/(n-k), t({freedom})",
+        say(
+            "sandwich clustered by {cluster}, doses drawn, G/(G-1) x (n-1)/(n-k), t({freedom})",
+            cluster=study.cluster,
+            freedom=freedom,
+        ),
         "balanza.kernels.dose",
         freedom,
     )
@@ -308,6 +322,9 @@ def _warnings(sample: _Sample) -> tuple[str, ...]:
     if (sample.dose == 0).any():
         return ()
     return (
-        f"No unit is untreated: levels are differences from the lowest dose ({sample.dose.min():.3g}), and levels and"
-        " slopes alike rest on strong parallel trends",
+        say(
+            "No unit is untreated: levels are differences from the lowest dose ({dose:.3g}), and"
+            " levels and slopes alike rest on strong parallel trends",
+            dose=sample.dose.min(),
+        ),
     )

@@ -23,6 +23,7 @@ from balanza.errors import Unsupported
 from balanza.estimators import _collapsed, _covariates, _crossfit, _guard, _level, _notes, _rates
 from balanza.kernels import within
 from balanza.kernels.adjustment import clustered
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,14 +135,16 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimates:
         If the study has no covariates, has weights, or fewer clusters than folds; if effects absorb a treatment, or
         covariates and other treatments explain all of it.
     """
-    lacking = "no covariates, and without them it is two-way least squares"
-    _covariates.require(SPEC, study, study.covariates, lacking, "Add `covariates`, or use twfe")
+    lacking = say("no covariates, and without them it is two-way least squares")
+    _covariates.require(SPEC, study, study.covariates, lacking, say("Add `covariates`, or use twfe"))
     _guard.require(SPEC, study, panel)
     chosen = _guard.options(SPEC, study, learner=_crossfit.LEARNERS)
     n_folds, repetitions = (_guard.whole(SPEC, chosen, *item) for item in (("folds", 2), ("repetitions", 1)))
     _collapsed.no_weights(SPEC, study)
     if panel.n_periods == 1:
-        raise Unsupported("needs more than one period", where=SPEC.name, cure="Use backdoor for a cross-section")
+        raise Unsupported(
+            say("needs more than one period"), where=SPEC.name, cure=say("Use backdoor for a cross-section")
+        )
     rows = _rows(study, _crossfit.canonical(panel), chosen["learner"])
     splits = [_crossfit.folds(SPEC, study, rows.cluster, n_folds, rng) for _ in range(repetitions)]
     with _crossfit.watched() as noted:
@@ -165,7 +168,7 @@ def _rows(study: Study, panel: Panel, learner: str) -> _Rows:
     try:
         within.refuse_collinear(mass, np.where(seen, doses, 0.0), flat @ flat.T)
     except within.Degenerate as problem:
-        raise _nothing_left(study, problem, "unit and period effects") from None
+        raise _nothing_left(study, problem, say("unit and period effects")) from None
     features = _polynomials(covariates, seen)
     if learner != "lasso":
         features = np.hstack([features, _levels(covariates, seen)])
@@ -180,11 +183,13 @@ def _rows(study: Study, panel: Panel, learner: str) -> _Rows:
 
 
 def _nothing_left(study: Study, problem: within.Degenerate, beside: str) -> Unsupported:
-    others = " and the other treatments" if len(study.treatments) > 1 else ""
+    told = {"name": study.treatments[problem.index or 0].name, "beside": beside}
+    alone = say("{name} has no variation of its own beside {beside}", **told)
+    both = say("{name} has no variation of its own beside {beside} and the other treatments", **told)
     return Unsupported(
-        f"{study.treatments[problem.index or 0].name} has no variation of its own beside {beside}{others}",
+        both if len(study.treatments) > 1 else alone,
         where=SPEC.name,
-        cure="Use rows in which it varies between units over time, or fewer covariates",
+        cure=say("Use rows in which it varies between units over time, or fewer covariates"),
     )
 
 
@@ -239,7 +244,7 @@ def _joint(study: Study, rows: _Rows, outcome: np.ndarray, treatments: np.ndarra
     try:
         within.refuse_collinear(np.ones((len(outcome), 1)), rows.treatments.T[:, :, None], information)
     except within.Degenerate as problem:
-        raise _nothing_left(study, problem, "unit and period effects, what covariates explain") from None
+        raise _nothing_left(study, problem, say("unit and period effects, what covariates explain")) from None
     value = np.linalg.solve(information, treatments.T @ outcome)
     sums = clustered(treatments * (outcome - treatments @ value)[:, None], rows.cluster)
     influence = np.linalg.solve(information, sums.T)
@@ -270,11 +275,13 @@ def _estimate(
 
     treatment, freedom = study.treatments[index], panel.n_clusters - 1
     value, doses = float(effects.value[index]), rows.doses[:, index]
-    given = "the covariates" + ("" if len(study.treatments) == 1 else " and the other treatments")
+    told = {"scale": _rates.scale(study, panel), "unit": treatment.unit or say("unit of treatment")}
+    alone = say("Change of {scale} per {unit}, given the covariates", **told)
+    both = say("Change of {scale} per {unit}, given the covariates and the other treatments", **told)
     return _level.estimate(
         replace(study, treatments=(treatment,)),
         panel,
-        f"Change of {_rates.scale(study, panel)} per {treatment.unit or 'unit of treatment'}, given {given}",
+        alone if len(study.treatments) == 1 else both,
         value,
         float(np.sqrt(effects.covariance[index, index])),
         _level.Sample(
@@ -287,9 +294,15 @@ def _estimate(
             warnings=_guard.two_way(study, panel, np.ones(panel.n_units, bool)) + noted,
         ),
         _level.EventStudy(None, _covariance(study, effects), ()),
-        f"orthogonal scores clustered by {study.cluster}, G/(G-1), median of {chosen['repetitions']} splits into"
-        f" {chosen['folds']} folds of clusters, t({freedom})",
-        f"doubleml {version('doubleml')}; {_crossfit.WORDS[chosen['learner']]}",
+        say(
+            "orthogonal scores clustered by {cluster}, G/(G-1), median of {repetitions} splits into"
+            " {folds} folds of clusters, t({freedom})",
+            cluster=study.cluster,
+            repetitions=chosen["repetitions"],
+            folds=chosen["folds"],
+            freedom=freedom,
+        ),
+        say("doubleml {version}; {learner}", version=version("doubleml"), learner=_crossfit.WORDS[chosen["learner"]]),
         freedom,
     )
 

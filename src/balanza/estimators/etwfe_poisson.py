@@ -27,6 +27,7 @@ from balanza.errors import Unsupported
 from balanza.estimators import _guard, _notes, _saturated, _summary
 from balanza.kernels.jackknife import leaves_out
 from balanza.kernels.saturated import Totals
+from balanza.say import say
 
 SPEC = EstimatorSpec(
     name="etwfe_poisson",
@@ -192,9 +193,11 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     found = _saturated.estimated(SPEC, study, panel, sample, "poisson", effect, rng, draws, left_out)
     if not found.overall.observed[0] > 0:
         raise Unsupported(
-            f"treated rows have no {study.outcome.column} at all, so that the ratio has no logarithm",
+            say(
+                "treated rows have no {column} at all, so that the ratio has no logarithm", column=study.outcome.column
+            ),
             where=SPEC.name,
-            cure="Use wider rows, or an estimator in levels",
+            cure=say("Use wider rows, or an estimator in levels"),
         )
     return _estimate(study, panel, found, chosen, level)
 
@@ -235,14 +238,26 @@ def _lost(
     found, column = [], study.outcome.column
     if not periods.all():
         found.append(
-            f"{(~periods).sum()} of {len(periods)} periods have no {column} in untreated rows: left out"
-            f" ({seen[:, ~periods].sum():,} rows)"
+            say(
+                "{periods} of {n_periods} periods have no {column} in untreated rows: left out ({seen:,} rows)",
+                periods=(~periods).sum(),
+                n_periods=len(periods),
+                column=column,
+                seen=seen[:, ~periods].sum(),
+            )
         )
     if not cohorts.all():
         gone = ~cohorts[sample.layout.cohort]
         found.append(
-            f"{(~cohorts).sum()} of {len(cohorts)} cohorts have no {column} in untreated rows, so that any ratio to"
-            f" what is expected is infinite: left out ({gone.sum()} units, {seen[gone].sum():,} rows)"
+            say(
+                "{cohorts} of {n_cohorts} cohorts have no {column} in untreated rows, so that any ratio"
+                " to what is expected is infinite: left out ({gone} units, {seen:,} rows)",
+                cohorts=(~cohorts).sum(),
+                n_cohorts=len(cohorts),
+                column=column,
+                gone=gone.sum(),
+                seen=seen[gone].sum(),
+            )
         )
     return tuple(found)
 
@@ -253,8 +268,13 @@ def _silent(study: Study, sample: _saturated.Sample, model: _saturated.Model) ->
     if model.effects == "cohort" or not silent.any():
         return ()
     return (
-        f"{silent.sum()} of {len(silent)} units have no {study.outcome.column} in any period and tell nothing of a"
-        " proportional effect; their exposure counts where effects are stated as rates",
+        say(
+            "{silent} of {units} units have no {column} in any period and tell nothing of a"
+            " proportional effect; their exposure counts where effects are stated as rates",
+            silent=silent.sum(),
+            units=len(silent),
+            column=study.outcome.column,
+        ),
     )
 
 
@@ -272,10 +292,20 @@ def _estimate(
     rows = found.fit.rows
     used = rows.used.any(axis=1)
     column = study.outcome.column
-    words = f"Log ratio of the expected {column} of treated rows with and without {study.treatment.unit or 'treatment'}"
+    words = say(
+        "Log ratio of the expected {column} of treated rows with and without {unit}",
+        column=column,
+        unit=study.treatment.unit or say("treatment"),
+    )
     if chosen["scale"] == "level":
-        words = f"Difference of the expected {column} of treated rows with and without treatment"
-        words += f" per {_summary.PER_PEOPLE:,} {study.outcome.exposure} a year" if study.outcome.exposure else ""
+        words = say("Difference of the expected {column} of treated rows with and without treatment", column=column)
+        words += (
+            say(
+                " per {per_people:,} {exposure} a year", per_people=_summary.PER_PEOPLE, exposure=study.outcome.exposure
+            )
+            if study.outcome.exposure
+            else ""
+        )
     return Estimate(
         treatment=study.treatment.name,
         estimand=words,
@@ -288,7 +318,12 @@ def _estimate(
         n_units=int(used.sum()),
         n_treated=int((used & found.treated).sum()),
         n_clusters=freedom + 1,
-        standard_error_type=f"clustered by {study.cluster}, delta method, {_errors(found, chosen)}, t({freedom})",
+        standard_error_type=say(
+            "clustered by {cluster}, delta method, {errors}, t({freedom})",
+            cluster=study.cluster,
+            errors=_errors(found, chosen),
+            freedom=freedom,
+        ),
         engine="balanza.kernels.saturated",
         percent_change=_summary.log_percent(log[0], (log[2][1], log[2][2])),
         rate_change=difference[2] if study.outcome.exposure and panel.periods_per_year else None,
@@ -300,6 +335,11 @@ def _estimate(
 
 def _errors(found: _saturated.Found, chosen: Mapping[str, Any]) -> str:
     if found.fit.changes is not None:
-        return f"jackknife (CV3) with {chosen['effects']} effects"
+        return say("jackknife (CV3) with {effects} effects", effects=chosen["effects"])
     nested = " nested" if chosen["effects"] == "unit" else ""
-    return f"sandwich, {_saturated.ERRORS} with {chosen['effects']} effects{nested}"
+    return say(
+        "sandwich, {errors} with {effects} effects{nested}",
+        errors=_saturated.ERRORS,
+        effects=chosen["effects"],
+        nested=nested,
+    )

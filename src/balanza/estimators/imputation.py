@@ -17,6 +17,7 @@ from balanza.estimators._imputed import Sample
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.imputation import Means, imputation_means, leads
 from balanza.kernels.within import Degenerate
+from balanza.say import say
 
 SPEC = EstimatorSpec(
     name="imputation",
@@ -132,7 +133,7 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         draws,
         warnings=warnings,
     )
-    error_type = "conservative (Borusyak, Jaravel and Spiess)" + ", leave-one-out" * alone
+    error_type = say("conservative (Borusyak, Jaravel and Spiess)") + (say(", leave-one-out") if alone else "")
     return _imputed.estimate(study, panel, sample, overall, events, error_type)
 
 
@@ -158,6 +159,9 @@ def _leads(
         return [(time, leads(sample.fit, key, sample.cluster))], ()
     except Degenerate:
         return [], (
-            "Rows before treatment are not shown: beside unit and period effects their coefficients are not determined,"
-            " for want of rows in the reference. Set the option `leads` to a smaller number",
+            say(
+                "Rows before treatment are not shown: beside unit and period effects their coefficients"
+                " are not determined, for want of rows in the reference. Set the option `leads` to a"
+                " smaller number"
+            ),
         )

@@ -21,6 +21,7 @@ from balanza.kernels import instrument as kernel
 from balanza.kernels import within
 from balanza.kernels.instrument import ConfidenceSet
 from balanza.kernels.within import Degenerate
+from balanza.say import joined, say, say_n
 
 SPEC = EstimatorSpec(
     name="instrument",
@@ -120,14 +121,21 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         explains nothing of the treatment.
     """
     if not study.instruments:
-        raise Unsupported("the study names no instruments", where=SPEC.name, cure="Add `instruments: [column]`")
+        raise Unsupported(
+            say("the study names no instruments"), where=SPEC.name, cure=say("Add `instruments: [column]`")
+        )
     _guard.require(SPEC, study, panel)
     _guard.options(SPEC, study)
     if panel.n_clusters <= len(study.instruments) + 1:
         raise Unsupported(
-            f"has {len(study.instruments)} instruments and only {panel.n_clusters} clusters ({study.cluster})",
+            say(
+                "has {n_instruments} instruments and only {n_clusters} clusters ({cluster})",
+                n_instruments=len(study.instruments),
+                n_clusters=panel.n_clusters,
+                cluster=study.cluster,
+            ),
             where=SPEC.name,
-            cure="Use fewer instruments",
+            cure=say("Use fewer instruments"),
         )
     rows = _rows(study, panel)
     data = (rows.outcome, rows.treatment, rows.instruments, rows.cluster)
@@ -135,11 +143,11 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         fit = kernel.two_stage(*data, rows.size)
     except Degenerate as problem:
         what = (
-            "the instruments explain nothing of the treatment"
+            say("the instruments explain nothing of the treatment")
             if problem.index is None
-            else (f"instrument {study.instruments[problem.index]} repeats the others")
+            else (say("instrument {instrument} repeats the others", instrument=study.instruments[problem.index]))
         )
-        raise Unsupported(what, where=SPEC.name, cure="Choose other instruments") from None
+        raise Unsupported(what, where=SPEC.name, cure=say("Choose other instruments")) from None
     return _estimate(study, panel, rows, fit, kernel.anderson_rubin(*data))
 
 
@@ -194,9 +202,11 @@ def _require_variation(study: Study, raw: np.ndarray, net: np.ndarray, mass: np.
             within.refuse_collinear(mass, before[None], np.array([[(mass * after**2).sum()]]))
         except Degenerate:
             raise Unsupported(
-                f"{name} has no variation of its own beside unit and period effects and the covariates",
+                say("{name} has no variation of its own beside unit and period effects and the covariates", name=name),
                 where=SPEC.name,
-                cure="An instrument that is constant in time enters times something that moves, as a column of its own",
+                cure=say(
+                    "An instrument that is constant in time enters times something that moves, as a column of its own"
+                ),
             ) from None
 
 
@@ -210,8 +220,14 @@ def _estimate(study: Study, panel: Panel, rows: _Rows, fit: kernel.TwoStage, mom
     lowest = float(panel.frame["outcome"].min())
     return Estimate(
         treatment=study.treatment.name,
-        estimand=f"Change of {_rates.scale(study, panel)} per {study.treatment.unit or 'unit of treatment'}, where"
-        f" {' and '.join(study.instruments)} move{'s' * (k == 1)} the treatment",
+        estimand=say_n(
+            "Change of {scale} per {unit}, where {instruments} moves the treatment",
+            "Change of {scale} per {unit}, where {instruments} move the treatment",
+            k,
+            scale=_rates.scale(study, panel),
+            unit=study.treatment.unit or say("unit of treatment"),
+            instruments=joined(study.instruments, say(" and ")),
+        ),
         scale="level",
         value=fit.value,
         standard_error=error,
@@ -221,8 +237,12 @@ def _estimate(study: Study, panel: Panel, rows: _Rows, fit: kernel.TwoStage, mom
         n_units=panel.n_units,
         n_treated=rows.n_treated,
         n_clusters=clusters,
-        standard_error_type=f"two-stage least squares clustered by {study.cluster}, G/(G-1) x (n-1)/(n-k); interval and"
-        f" p-value: Anderson-Rubin, null imposed, chi-square({k})",
+        standard_error_type=say(
+            "two-stage least squares clustered by {cluster}, G/(G-1) x (n-1)/(n-k); interval and"
+            " p-value: Anderson-Rubin, null imposed, chi-square({k})",
+            cluster=study.cluster,
+            k=k,
+        ),
         engine="balanza.kernels.instrument",
         percent_change=_rates.percent_change(study, fit.value, bounds, untreated, lowest) if finite else None,
         rate_change=_rates.rate_change(study, panel, fit.value, bounds) if finite else None,
@@ -259,27 +279,41 @@ def _bounds(found: ConfidenceSet) -> tuple[float, float]:
 def _first_stage(study: Study, fit: kernel.TwoStage) -> tuple[str, ...]:
     weak = fit.f_effective < fit.f_critical
     return (
-        f"First stage: F = {fit.f_robust:.1f} (clustered by {study.cluster}), effective F = {fit.f_effective:.1f}"
-        f" against {fit.f_critical:.1f} for a bias of at most 10 % of the worst case: the instruments are"
-        f" {'weak, so that the estimate itself leans towards least squares' if weak else 'not weak'}",
+        say(
+            "First stage: F = {f_robust:.1f} (clustered by {cluster}), effective F ="
+            " {f_effective:.1f} against {f_critical:.1f} for a bias of at most 10 % of the worst"
+            " case: the instruments are {weak}",
+            f_robust=fit.f_robust,
+            cluster=study.cluster,
+            f_effective=fit.f_effective,
+            f_critical=fit.f_critical,
+            weak=say("weak, so that the estimate itself leans towards least squares") if weak else say("not weak"),
+        ),
     )
 
 
 def _shape(study: Study, found: ConfidenceSet) -> tuple[str, ...]:
     """A sentence where the interval is not a plain one."""
-    level = f"{100 * study.level:.0f} % Anderson-Rubin set"
+    level = say("{level:.0f} % Anderson-Rubin set", level=100 * study.level)
     if not found.pieces:
-        return (f"The {level} is empty: no effect agrees with all instruments, so that one of them is not valid",)
+        return (
+            say(
+                "The {level} is empty: no effect agrees with all instruments, so that one of them is not valid",
+                level=level,
+            ),
+        )
     if len(found.pieces) == 1 and found.bounded:
         return ()
     if found.pieces == ((-np.inf, np.inf),):
-        return (f"The {level} is unbounded: the instruments exclude no effect at all",)
-    pieces = " and ".join(_piece(low, high) for low, high in found.pieces)
+        return (say("The {level} is unbounded: the instruments exclude no effect at all", level=level),)
+    pieces = joined((_piece(low, high) for low, high in found.pieces), say(" and "))
     unbounded = "" if found.bounded else "unbounded: "
-    return (f"The {level} is {unbounded}{pieces}",)
+    return (say("The {level} is {unbounded}{pieces}", level=level, unbounded=unbounded, pieces=pieces),)
 
 
 def _piece(low: float, high: float) -> str:
     if np.isinf(low):
-        return f"up to {high:.4g}"
-    return f"from {low:.4g} on" if np.isinf(high) else f"from {low:.4g} to {high:.4g}"
+        return say("up to {high:.4g}", high=high)
+    return (
+        say("from {low:.4g} on", low=low) if np.isinf(high) else say("from {low:.4g} to {high:.4g}", low=low, high=high)
+    )

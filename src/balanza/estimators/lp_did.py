@@ -23,6 +23,7 @@ from balanza.estimators import _covariates, _guard, _level, _notes, _rates, _sta
 from balanza.estimators._staggered import Design
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.local_projections import Paths, Projection, paths, project
+from balanza.say import say
 
 SPEC = EstimatorSpec(
     name="lp_did",
@@ -85,7 +86,7 @@ $G/(G-1) \cdot (n-1)/(n-k)$, $k$ counting the treatment, covariates and periods 
     ),
     since="0.1.0",
 )
-WEIGHTS = {"variance": "variance of treatment", "equal": "treated units"}
+WEIGHTS = {"variance": say("variance of treatment"), "equal": say("treated units")}
 
 
 def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
@@ -120,10 +121,13 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     pooled = _project(study, data, chosen, 0, horizon)
     if pooled is None:
         raise Unsupported(
-            f"no cohort is seen for {horizon} period(s) after its first treated one beside clean controls, or the"
-            " covariates are collinear there",
+            say(
+                "no cohort is seen for {horizon} period(s) after its first treated one beside clean"
+                " controls, or the covariates are collinear there",
+                horizon=horizon,
+            ),
             where=SPEC.name,
-            cure="Set the option `horizon` to a smaller number, or use fewer covariates",
+            cure=say("Set the option `horizon` to a smaller number, or use fewer covariates"),
         )
     return _estimate(study, panel, design, data, pooled, horizon, chosen, rng, draws)
 
@@ -179,8 +183,13 @@ def _estimate(
     return _level.estimate(
         study,
         panel,
-        f"Average effect on the treated on {_rates.scale(study, panel)}, over the first {horizon + 1} treated"
-        f" period(s), cohorts weighted by their {WEIGHTS[chosen['weighting']]}",
+        say(
+            "Average effect on the treated on {scale}, over the first {horizon} treated period(s),"
+            " cohorts weighted by their {weights}",
+            scale=_rates.scale(study, panel),
+            horizon=horizon + 1,
+            weights=WEIGHTS[chosen["weighting"]],
+        ),
         pooled.value,
         float(np.linalg.norm(pooled.influence)),
         _level.Sample(
@@ -201,7 +210,7 @@ def _estimate(
             draws,
             freedom,
         ),
-        f"clustered by {study.cluster}, G/(G-1) x (n-1)/(n-k), t({freedom})",
+        say("clustered by {cluster}, G/(G-1) x (n-1)/(n-k), t({freedom})", cluster=study.cluster, freedom=freedom),
         "balanza.kernels.local_projections",
         freedom,
     )
@@ -213,6 +222,11 @@ def _lost(data: Paths, pooled: Projection, horizon: int) -> tuple[str, ...]:
     if not lost:
         return ()
     return (
-        f"{lost} of {lost + int(pooled.treated.sum())} treated units are not seen for {horizon} period(s) after their"
-        " first treated one, or without clean controls, and are not in the pooled effect",
+        say(
+            "{lost} of {treated} treated units are not seen for {horizon} period(s) after their first"
+            " treated one, or without clean controls, and are not in the pooled effect",
+            lost=lost,
+            treated=lost + int(pooled.treated.sum()),
+            horizon=horizon,
+        ),
     )

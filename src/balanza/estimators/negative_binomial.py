@@ -20,6 +20,7 @@ from balanza.estimators._events import EventRows
 from balanza.kernels import negative_binomial as kernel
 from balanza.kernels.jackknife import leaves_out
 from balanza.kernels.within import Degenerate, small_sample
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,7 +181,9 @@ def _sample(study: Study, panel: Panel, effects: str) -> _Sample:
     units, periods = events[group] > 0, np.nansum(outcome, axis=0) > 0
     if len(np.unique(cluster[units])) < 2:
         raise Unsupported(
-            "only one cluster has any event", where=SPEC.name, cure="Use wider rows, or a finer column to cluster by"
+            say("only one cluster has any event"),
+            where=SPEC.name,
+            cure=say("Use wider rows, or a finer column to cluster by"),
         )
     covariates = _covariates.split(SPEC, study, panel)
     constant = np.repeat(covariates.baseline.T[:, :, None], panel.n_periods, axis=2)
@@ -206,11 +209,21 @@ def _lost(study: Study, units: np.ndarray, periods: np.ndarray) -> tuple[str, ..
     found = []
     if not units.all():
         found.append(
-            f"{(~units).sum()} of {len(units)} units lie in groups without any {study.outcome.column}: left out"
+            say(
+                "{units} of {n_units} units lie in groups without any {column}: left out",
+                units=(~units).sum(),
+                n_units=len(units),
+                column=study.outcome.column,
+            )
         )
     if not periods.all():
         found.append(
-            f"{(~periods).sum()} of {len(periods)} periods have no {study.outcome.column} in any unit: left out"
+            say(
+                "{periods} of {n_periods} periods have no {column} in any unit: left out",
+                periods=(~periods).sum(),
+                n_periods=len(periods),
+                column=study.outcome.column,
+            )
         )
     return tuple(found)
 
@@ -231,26 +244,32 @@ def _fit(sample: _Sample, regressors: np.ndarray, left_out: bool) -> _Fit:
     if left_out:
         influence = kernel.jackknife(rows, found, cluster)
         if influence is not None:
-            return _Fit(found.coefficients, influence, found.dispersion, "jackknife (CV3)")
+            return _Fit(found.coefficients, influence, found.dispersion, say("jackknife (CV3)"))
     influence = np.column_stack([np.bincount(cluster, values) for values in found.influence.T])
     factor = small_sample(len(influence), len(unit), len(regressors))
     return _Fit(
-        found.coefficients, factor * influence, found.dispersion, "sandwich, G/(G-1) x (n-1)/(n-k) without effects"
+        found.coefficients, factor * influence, found.dispersion, say("sandwich, G/(G-1) x (n-1)/(n-k) without effects")
     )
 
 
 def _refusal(problem: Degenerate, names: tuple[str, ...]) -> Unsupported:
-    what = "a group's or a period's effect" if problem.index is None else names[problem.index]
+    what = say("a group's or a period's effect") if problem.index is None else names[problem.index]
     sentences = {
         "collinear": (
-            f"{what} has no variation of its own beside group and period effects and the other terms",
-            "Use rows in which it varies within groups over time, or remove what it repeats",
+            say("{what} has no variation of its own beside group and period effects and the other terms", what=what),
+            say("Use rows in which it varies within groups over time, or remove what it repeats"),
         ),
         "separated": (
-            f"the coefficient of {what} runs to infinity, because the outcome is zero wherever it would show",
-            "Use wider units or periods, or remove it",
+            say(
+                "the coefficient of {what} runs to infinity, because the outcome is zero wherever it would show",
+                what=what,
+            ),
+            say("Use wider units or periods, or remove it"),
         ),
-        "diverged": ("the likelihood's maximum was not found", "Check the outcome and the exposure for outliers"),
+        "diverged": (
+            say("the likelihood's maximum was not found"),
+            say("Check the outcome and the exposure for outliers"),
+        ),
     }
     text, cure = sentences[problem.reason]
     return Unsupported(text, where=SPEC.name, cure=cure)
@@ -276,7 +295,11 @@ def _estimate(
         rate *= float(weights @ sample.outcome[treated] / (weights @ sample.exposure[treated]))
     return Estimate(
         treatment=treatment.name,
-        estimand=f"Log ratio of the expected {study.outcome.column} per {treatment.unit or 'unit of treatment'}",
+        estimand=say(
+            "Log ratio of the expected {column} per {unit}",
+            column=study.outcome.column,
+            unit=treatment.unit or say("unit of treatment"),
+        ),
         scale="log",
         value=value,
         standard_error=error,
@@ -286,8 +309,13 @@ def _estimate(
         n_units=len(sample.unit),
         n_treated=int(treated.any(axis=1).sum()),
         n_clusters=len(fit.influence),
-        standard_error_type=f"clustered by {study.cluster}, dispersion {fit.dispersion:.4g} estimated,"
-        f" {fit.standard_errors}, t({freedom})",
+        standard_error_type=say(
+            "clustered by {cluster}, dispersion {dispersion:.4g} estimated, {standard_errors}, t({freedom})",
+            cluster=study.cluster,
+            dispersion=fit.dispersion,
+            standard_errors=fit.standard_errors,
+            freedom=freedom,
+        ),
         engine="balanza.kernels.negative_binomial",
         percent_change=_summary.log_percent(value, bounds),
         rate_change=_summary.log_rate(value, bounds, rate) if rate is not None else None,

@@ -21,6 +21,7 @@ from balanza.kernels import patterned
 from balanza.kernels import poisson as kernel
 from balanza.kernels.jackknife import jackknife, leaves_out
 from balanza.kernels.within import small_sample
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,7 +169,9 @@ def _sample(study: Study, panel: Panel) -> _Sample:
     cluster = panel.by_unit("cluster")[units]
     if len(np.unique(cluster)) < 2:
         raise Unsupported(
-            "only one cluster has any event", where=SPEC.name, cure="Use wider rows, or a finer column to cluster by"
+            say("only one cluster has any event"),
+            where=SPEC.name,
+            cure=say("Use wider rows, or a finer column to cluster by"),
         )
     keep = np.ix_(units, periods)
     return _Sample(
@@ -190,27 +193,44 @@ def _fit(sample: _Sample, regressors: np.ndarray, left_out: bool) -> _Fit:
     if left_out:
         influence = jackknife(sample.outcome, found, regressors, sample.cluster, sample.baseline)
         if influence is not None:
-            return _Fit(found, influence, "jackknife (CV3)")
+            return _Fit(found, influence, say("jackknife (CV3)"))
     influence = kernel.influence(found, sample.cluster)
-    return _Fit(found, influence, "sandwich, G/(G-1) x (n-1)/(n-k) without fixed effects")
+    return _Fit(found, influence, say("sandwich, G/(G-1) x (n-1)/(n-k) without fixed effects"))
 
 
 def _lost(study: Study, panel: Panel, exposure: np.ndarray, units: np.ndarray, periods: np.ndarray) -> tuple[str, ...]:
     """Sentences on what was left out because nothing happened there."""
     found, people = [], ""
     if study.outcome.exposure:
-        people = f", {np.nanmean(exposure, axis=1)[~units].sum():,.0f} {study.outcome.exposure}"
+        people = say(
+            ", {people:,.0f} {exposure}",
+            people=np.nanmean(exposure, axis=1)[~units].sum(),
+            exposure=study.outcome.exposure,
+        )
     if not units.all():
         treated = np.logical_or.reduce([_ever(panel.matrix(f"d_{item.name}")) for item in study.treatments])
         found.append(
-            f"{(~units).sum()} of {len(units)} units have no {study.outcome.column} in any period and tell nothing of a"
-            f" proportional effect: left out ({np.isfinite(exposure[~units]).sum():,} rows{people},"
-            f" {treated[~units].sum()} of these units treated)"
+            say(
+                "{units} of {n_units} units have no {column} in any period and tell nothing of a"
+                " proportional effect: left out ({rows:,} rows{people}, {treated} of these units"
+                " treated)",
+                units=(~units).sum(),
+                n_units=len(units),
+                column=study.outcome.column,
+                rows=np.isfinite(exposure[~units]).sum(),
+                people=people,
+                treated=treated[~units].sum(),
+            )
         )
     if not periods.all():
         found.append(
-            f"{(~periods).sum()} of {len(periods)} periods have no {study.outcome.column} in any unit: left out"
-            f" ({np.isfinite(exposure[:, ~periods]).sum():,} rows)"
+            say(
+                "{periods} of {n_periods} periods have no {column} in any unit: left out ({rows:,} rows)",
+                periods=(~periods).sum(),
+                n_periods=len(periods),
+                column=study.outcome.column,
+                rows=np.isfinite(exposure[:, ~periods]).sum(),
+            )
         )
     return tuple(found)
 
@@ -221,17 +241,23 @@ def _ever(treatment: np.ndarray) -> np.ndarray:
 
 
 def _refusal(problem: kernel.Degenerate, names: tuple[str, ...]) -> Unsupported:
-    what = "a baseline covariate's slopes" if problem.index is None else names[problem.index]
+    what = say("a baseline covariate's slopes") if problem.index is None else names[problem.index]
     sentences = {
         "collinear": (
-            f"{what} has no variation of its own beside unit and period effects and the other terms",
-            "Use rows in which it varies between units over time, or remove what it repeats",
+            say("{what} has no variation of its own beside unit and period effects and the other terms", what=what),
+            say("Use rows in which it varies between units over time, or remove what it repeats"),
         ),
         "separated": (
-            f"the coefficient of {what} runs to infinity, because the outcome is zero wherever it would show",
-            "Use wider units or periods, or remove it",
+            say(
+                "the coefficient of {what} runs to infinity, because the outcome is zero wherever it would show",
+                what=what,
+            ),
+            say("Use wider units or periods, or remove it"),
         ),
-        "diverged": ("the likelihood's maximum was not found", "Check the outcome and the exposure for outliers"),
+        "diverged": (
+            say("the likelihood's maximum was not found"),
+            say("Check the outcome and the exposure for outliers"),
+        ),
     }
     text, cure = sentences[problem.reason]
     return Unsupported(text, where=SPEC.name, cure=cure)
@@ -256,7 +282,11 @@ def _estimate(
         rate *= float(sample.outcome[treated].sum() / sample.exposure[treated].sum())
     return Estimate(
         treatment=treatment.name,
-        estimand=f"Log ratio of the expected {study.outcome.column} per {treatment.unit or 'unit of treatment'}",
+        estimand=say(
+            "Log ratio of the expected {column} per {unit}",
+            column=study.outcome.column,
+            unit=treatment.unit or say("unit of treatment"),
+        ),
         scale="log",
         value=value,
         standard_error=error,
@@ -266,7 +296,12 @@ def _estimate(
         n_units=len(sample.unit),
         n_treated=int(treated.any(axis=1).sum()),
         n_clusters=len(fit.influence),
-        standard_error_type=f"clustered by {study.cluster}, {fit.standard_errors}, t({freedom})",
+        standard_error_type=say(
+            "clustered by {cluster}, {standard_errors}, t({freedom})",
+            cluster=study.cluster,
+            standard_errors=fit.standard_errors,
+            freedom=freedom,
+        ),
         engine="balanza.kernels.poisson",
         percent_change=_summary.log_percent(value, bounds),
         rate_change=_summary.log_rate(value, bounds, rate) if rate is not None else None,

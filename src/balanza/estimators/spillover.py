@@ -25,6 +25,7 @@ from balanza.kernels.group_time import NEVER
 from balanza.kernels.imputation import Imputation, Means, impute, two_stage_means
 from balanza.kernels.rings import exposed_since, exposure
 from balanza.kernels.within import Degenerate
+from balanza.say import joined, say
 
 SPEC = EstimatorSpec(
     name="spillover",
@@ -98,7 +99,7 @@ moments, as in `two_stage`, without a small-sample factor, with the weights $W_r
     since="0.1.0",
 )
 OWN = 0
-EARLY = "they have no before and no own effect here, but expose units nearby"
+EARLY = say("they have no before and no own effect here, but expose units nearby")
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,11 @@ def _sample(study: Study, panel: Panel, chosen: Mapping[str, Any]) -> _Sample:
     latitude = _degrees(panel, chosen, "latitude_column", 90)
     longitude = _degrees(panel, chosen, "longitude_column", 180)
     if neighbours >= panel.n_units:
-        raise Unsupported(f"option neighbours is {neighbours}", where=SPEC.name, cure="There are fewer other units")
+        raise Unsupported(
+            say("option neighbours is {neighbours}", neighbours=neighbours),
+            where=SPEC.name,
+            cure=say("There are fewer other units"),
+        )
     since = exposed_since(latitude, longitude, cohort, edges, neighbours)
     state, outcome = exposure(since, cohort, panel.n_periods), _rates.outcome(study, panel)
     seen = ~np.isnan(outcome)
@@ -186,9 +191,9 @@ def _sample(study: Study, panel: Panel, chosen: Mapping[str, Any]) -> _Sample:
 
 def _nothing_clean() -> Unsupported:
     return Unsupported(
-        "no treated row can be imputed: too few rows are neither treated nor within the outermost ring",
+        say("no treated row can be imputed: too few rows are neither treated nor within the outermost ring"),
         where=SPEC.name,
-        cure="Use narrower rings, widen the window, or choose rows with more units far from treatment",
+        cure=say("Use narrower rings, widen the window, or choose rows with more units far from treatment"),
     )
 
 
@@ -204,10 +209,13 @@ def _fit(study: Study, panel: Panel, outcome: np.ndarray, state: np.ndarray, uni
         )
     except Degenerate as problem:
         raise Unsupported(
-            f"the covariate {covariates.names[problem.index or 0]} does not vary in rows that are neither treated nor"
-            " exposed beside unit and period effects and the others",
+            say(
+                "the covariate {name} does not vary in rows that are neither treated nor exposed beside"
+                " unit and period effects and the others",
+                name=covariates.names[problem.index or 0],
+            ),
             where=SPEC.name,
-            cure="Remove it",
+            cure=say("Remove it"),
         ) from None
 
 
@@ -219,14 +227,16 @@ def _rings(given: Any) -> np.ndarray:
         edges = np.zeros(0)
     if edges.ndim != 1 or not len(edges) or not (np.diff(edges, prepend=0) > 0).all() or not np.isfinite(edges).all():
         raise Unsupported(
-            f"option rings is {given!r}", where=SPEC.name, cure="Give increasing kilometres, such as [25, 50, 100]"
+            say("option rings is {given!r}", given=given),
+            where=SPEC.name,
+            cure=say("Give increasing kilometres, such as [25, 50, 100]"),
         )
     return edges
 
 
 def _names(edges: np.ndarray) -> list[str]:
     starts = [0.0, *edges[:-1]]
-    return [f"{low:g}-{high:g} km" for low, high in zip(starts, edges, strict=True)]
+    return [say("{low:g}-{high:g} km", low=low, high=high) for low, high in zip(starts, edges, strict=True)]
 
 
 def _degrees(panel: Panel, chosen: Mapping[str, Any], option: str, limit: float) -> np.ndarray:
@@ -234,18 +244,20 @@ def _degrees(panel: Panel, chosen: Mapping[str, Any], option: str, limit: float)
     column = chosen[option]
     if not isinstance(column, str) or column not in panel.frame:
         raise Unsupported(
-            f"needs each unit's place, and the option {option} names no column",
+            say("needs each unit's place, and the option {option} names no column", option=option),
             where=SPEC.name,
-            cure="Give both in the study, such as options: {spillover: {latitude_column: latitude, longitude_column:"
-            " longitude}}, in degrees",
+            cure=say(
+                "Give both in the study, such as options: {spillover: {latitude_column: latitude,"
+                " longitude_column: longitude}}, in degrees"
+            ),
         )
     values = panel.frame.groupby("unit", sort=True)[column].agg(["min", "max"]).to_numpy(float)
     if (values[:, 0] != values[:, 1]).any() or (np.abs(values) > limit).any():
         unit = np.flatnonzero((values[:, 0] != values[:, 1]) | (np.abs(values) > limit).any(axis=1))[0]
         raise Unsupported(
-            f"unit {panel.unit_labels[unit]} has no fixed place in degrees",
+            say("unit {unit} has no fixed place in degrees", unit=panel.unit_labels[unit]),
             where=f"{SPEC.name}, column {column}",
-            cure=f"Give each unit one number between -{limit} and {limit}",
+            cure=say("Give each unit one number between -{limit} and {limit}", limit=limit),
         )
     return np.asarray(values[:, 0])
 
@@ -277,11 +289,19 @@ def _estimate(
     index = 0 if target == "own" else -1
     own = sample.state == OWN
     weight = sample.fit.weights[own]
-    what = "own effect of treated units" if target == "own" else "own effect and effects on rings, per treated row,"
+    what = (
+        say("own effect of treated units")
+        if target == "own"
+        else say("own effect and effects on rings, per treated row,")
+    )
     return _level.estimate(
         study,
         panel,
-        f"Average {what} on {_rates.scale(study, panel)}, against no treatment within the outermost ring",
+        say(
+            "Average {what} on {scale}, against no treatment within the outermost ring",
+            what=what,
+            scale=_rates.scale(study, panel),
+        ),
         float(total.value[index]),
         float(np.linalg.norm(total.influence[:, index])),
         _level.Sample(
@@ -294,7 +314,7 @@ def _estimate(
             warnings=sample.warnings,
         ),
         events,
-        f"two stages, method of moments, clustered by {study.cluster}, normal",
+        say("two stages, method of moments, clustered by {cluster}, normal", cluster=study.cluster),
         "balanza.kernels.imputation",
     )
 
@@ -303,14 +323,21 @@ def _warnings(study: Study, empty: Sequence[str], lost: int, units: int) -> tupl
     warnings: tuple[str, ...] = ()
     if lost:
         warnings += (
-            f"{lost} rows, among them all of {units} units, are left out: no row that is neither treated nor exposed"
-            " tells what they would have been",
+            say(
+                "{lost} rows, among them all of {units} units, are left out: no row that is neither"
+                " treated nor exposed tells what they would have been",
+                lost=lost,
+                units=units,
+            ),
         )
     if empty:
-        warnings += (f"No untreated row is exposed at {', '.join(empty)}",)
+        warnings += (say("No untreated row is exposed at {empty}", empty=joined(empty, ", ")),)
     if _rates.is_rate(study) and not study.weights:
         warnings += (
-            f"The total adds rates of units of any size; set `weights` to {study.outcome.exposure} to count"
-            f" {study.outcome.column}",
+            say(
+                "The total adds rates of units of any size; set `weights` to {exposure} to count {column}",
+                exposure=study.outcome.exposure,
+                column=study.outcome.column,
+            ),
         )
     return warnings

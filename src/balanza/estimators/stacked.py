@@ -24,6 +24,7 @@ from balanza.estimators import _balanced, _guard, _level, _notes, _rates, _stagg
 from balanza.estimators._staggered import Design
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.stacked import Stacked, stacked
+from balanza.say import say
 
 SPEC = EstimatorSpec(
     name="stacked",
@@ -114,9 +115,9 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     chosen = _guard.options(SPEC, study, weighting=("wing", "cengiz"), effects=("sub_experiment", "event_time"))
     if chosen["weighting"] == "cengiz" and chosen["effects"] == "event_time":
         raise Unsupported(
-            "without corrective weights, effects common to all sub-experiments bias the estimate",
+            say("without corrective weights, effects common to all sub-experiments bias the estimate"),
             where=SPEC.name,
-            cure="Set the option weighting: wing, or effects: sub_experiment",
+            cure=say("Set the option weighting: wing, or effects: sub_experiment"),
         )
     draws = _guard.whole(SPEC, chosen, "draws", 1)
     _balanced.no_covariates(SPEC, study)
@@ -138,9 +139,13 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     )
     if found is None:
         raise Unsupported(
-            f"no cohort is seen {before} period(s) before and {after} after its first treated one beside controls",
+            say(
+                "no cohort is seen {before} period(s) before and {after} after its first treated one beside controls",
+                before=before,
+                after=after,
+            ),
             where=SPEC.name,
-            cure="Set the options `before` and `after` to a narrower window",
+            cure=say("Set the options `before` and `after` to a narrower window"),
         )
     ever = found.entered & np.isin(cohort, found.cohort)
     warnings += design.warnings + _lost(panel, design, cohort, found) + _incomplete(found)
@@ -166,7 +171,11 @@ def _weights(study: Study, panel: Panel, units: np.ndarray) -> tuple[np.ndarray 
     first = panel.by_unit("weight")[units].astype(float)
     if np.array_equal(np.nanmin(weights, axis=1), np.nanmax(weights, axis=1)):
         return first, ()
-    return first, (f"The weights {study.weights} change within units: each unit keeps that of its first period",)
+    return first, (
+        say(
+            "The weights {weights} change within units: each unit keeps that of its first period", weights=study.weights
+        ),
+    )
 
 
 def _lost(panel: Panel, design: Design, cohort: np.ndarray, found: Stacked) -> tuple[str, ...]:
@@ -176,15 +185,27 @@ def _lost(panel: Panel, design: Design, cohort: np.ndarray, found: Stacked) -> t
         return ()
     first, last = _staggered.label(panel, lost[[0, -1]])
     return (
-        f"{len(lost)} cohort(s) ({np.isin(cohort, lost).sum()} units, first treated from {first} to {last}) are left"
-        " out: their window is not seen, or has no controls. Set the options `before` and `after` to a narrower one",
+        say(
+            "{cohorts} cohort(s) ({units} units, first treated from {first} to {last}) are left out:"
+            " their window is not seen, or has no controls. Set the options `before` and `after` to a"
+            " narrower one",
+            cohorts=len(lost),
+            units=np.isin(cohort, lost).sum(),
+            first=first,
+            last=last,
+        ),
     )
 
 
 def _incomplete(found: Stacked) -> tuple[str, ...]:
     if not found.incomplete:
         return ()
-    return (f"{found.incomplete} units of sub-experiments lack rows in the window and are left out of them",)
+    return (
+        say(
+            "{incomplete} units of sub-experiments lack rows in the window and are left out of them",
+            incomplete=found.incomplete,
+        ),
+    )
 
 
 def _estimate(
@@ -203,8 +224,12 @@ def _estimate(
     return _level.estimate(
         study,
         panel,
-        f"Average effect on the treated on {_rates.scale(study, panel)}, over the first {window[1] + 1} treated"
-        f" period(s) against the last bin before treatment",
+        say(
+            "Average effect on the treated on {scale}, over the first {n} treated period(s)"
+            " against the last bin before treatment",
+            scale=_rates.scale(study, panel),
+            n=window[1] + 1,
+        ),
         found.overall,
         float(np.linalg.norm(found.overall_influence)),
         _level.Sample(
@@ -217,7 +242,11 @@ def _estimate(
             warnings=warnings,
         ),
         _level.events(study, found.time, found.value, found.influence, rng, draws, freedom),
-        f"stacked regression, clustered by {study.cluster}, G/(G-1) x (n-1)/(n-k), t({freedom})",
+        say(
+            "stacked regression, clustered by {cluster}, G/(G-1) x (n-1)/(n-k), t({freedom})",
+            cluster=study.cluster,
+            freedom=freedom,
+        ),
         "balanza.kernels.stacked",
         freedom,
     )

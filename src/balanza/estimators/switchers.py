@@ -19,6 +19,7 @@ from balanza.contract import Estimate, EstimatorSpec, Panel, Published, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _balanced, _guard, _level, _notes, _rates
 from balanza.kernels.switchers import NoStayers, Switching, paths, switching
+from balanza.say import joined, say
 
 SPEC = EstimatorSpec(
     name="switchers",
@@ -99,7 +100,7 @@ REFERENCE = (
     ),
 )
 SHOWN = 6
-EARLY = "they never switch, no switcher began like them, and they tell nothing"
+EARLY = say("they never switch, no switcher began like them, and they tell nothing")
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,11 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     _guard.require(SPEC, study, panel)
     chosen = _guard.options(SPEC, study, unbalanced=("refuse", "drop"))
     if not isinstance(chosen["normalised"], bool):
-        raise Unsupported(f"option normalised is {chosen['normalised']!r}", where=SPEC.name, cure="Legal: true, false")
+        raise Unsupported(
+            say("option normalised is {value!r}", value=chosen["normalised"]),
+            where=SPEC.name,
+            cure=say("Legal: true, false"),
+        )
     effects, placebos = _most(chosen, "effects", 1), _most(chosen, "placebos", 0)
     draws = _guard.whole(SPEC, chosen, "draws", 1)
     _balanced.no_covariates(SPEC, study)
@@ -174,13 +179,21 @@ def _declined(panel: Panel, sample: _Sample) -> Unsupported:
     """The refusal of a panel in which too few units stay, with their number by period."""
     stay = (paths(sample.treatment).first[:, None] > np.arange(panel.n_periods)).sum(axis=0)
     starts = np.flatnonzero(np.diff(stay, prepend=-1))
-    runs = [f"{stay[start]} from {panel.period_labels[start]} on" for start in starts[:SHOWN]]
-    more = f", and {len(starts) - SHOWN} more changes" if len(starts) > SHOWN else ""
+    runs = [
+        say("{stay} from {period} on", stay=stay[start], period=panel.period_labels[start]) for start in starts[:SHOWN]
+    ]
+    more = say(", and {n} more changes", n=len(starts) - SHOWN) if len(starts) > SHOWN else ""
     return Unsupported(
-        f"compares switchers with units that keep the same first treatment, in more than {_guard.FEW_CLUSTERS}"
-        f" clusters; of {len(sample.outcome)} units there stay: {', '.join(runs)}{more}",
+        say(
+            "compares switchers with units that keep the same first treatment, in more than"
+            " {few_clusters} clusters; of {units} units there stay: {runs}{more}",
+            few_clusters=_guard.FEW_CLUSTERS,
+            units=len(sample.outcome),
+            runs=joined(runs, ", "),
+            more=more,
+        ),
         where=SPEC.name,
-        cure="Choose rows or a treatment in which some units stay, or an estimator that compares doses",
+        cure=say("Choose rows or a treatment in which some units stay, or an estimator that compares doses"),
     )
 
 
@@ -199,8 +212,12 @@ def _estimate(
     return _level.estimate(
         study,
         panel,
-        f"Average total effect on {_rates.scale(study, panel)} per {study.treatment.unit or 'unit of treatment'}, over"
-        f" {len(effects.weight)} period(s) from the switch on",
+        say(
+            "Average total effect on {scale} per {unit}, over {n} period(s) from the switch on",
+            scale=_rates.scale(study, panel),
+            unit=study.treatment.unit or say("unit of treatment"),
+            n=len(effects.weight),
+        ),
         value,
         float(np.linalg.norm(influence)),
         _level.Sample(
@@ -213,7 +230,7 @@ def _estimate(
             warnings=sample.warnings + _warnings(study, sample, found),
         ),
         _level.events(study, times, values, columns, rng, draws),
-        f"analytic, deviations from means of alike units summed by {study.cluster}, normal",
+        say("analytic, deviations from means of alike units summed by {cluster}, normal", cluster=study.cluster),
         "balanza.kernels.switchers",
     )
 
@@ -241,13 +258,21 @@ def _warnings(study: Study, sample: _Sample, found: Switching) -> tuple[str, ...
     warnings = _guard.small_cohorts(study, sample.cluster[found.used], path.first[found.used])
     if (switchers & ~found.used).any():
         warnings += (
-            f"{(switchers & ~found.used).sum()} of {switchers.sum()} switchers have no unit with the same first"
-            " treatment that stays longer, and show no effect",
+            say(
+                "{lost} of {switchers} switchers have no unit with the same first treatment that stays"
+                " longer, and show no effect",
+                lost=(switchers & ~found.used).sum(),
+                switchers=switchers.sum(),
+            ),
         )
     crossing = found.used & (path.until < n_periods)
     if crossing.any():
         warnings += (
-            f"{crossing.sum()} of {found.used.sum()} switchers come to lie on the other side of their first treatment:"
-            " they count up to then",
+            say(
+                "{crossing} of {used} switchers come to lie on the other side of their first treatment:"
+                " they count up to then",
+                crossing=crossing.sum(),
+                used=found.used.sum(),
+            ),
         )
     return warnings

@@ -20,6 +20,7 @@ from balanza.errors import Unsupported
 from balanza.estimators import _balanced, _covariates, _guard, _level, _notes, _rates, _staggered
 from balanza.kernels.group_time import NEVER, Aggregate, GroupTime, Infeasible
 from balanza.kernels.triple_difference import triple_difference
+from balanza.say import say
 
 SPEC = EstimatorSpec(
     name="triple_difference",
@@ -169,10 +170,12 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
         )
     except Infeasible:
         raise Unsupported(
-            "no cell can be estimated: eligible and ineligible units are needed both where the policy starts and where"
-            " it does not, and with covariates they must overlap",
+            say(
+                "no cell can be estimated: eligible and ineligible units are needed both where the policy"
+                " starts and where it does not, and with covariates they must overlap"
+            ),
             where=SPEC.name,
-            cure="Check the options `group_column` and `area_column`, use fewer covariates, or method: reg",
+            cure=say("Check the options `group_column` and `area_column`, use fewer covariates, or method: reg"),
         ) from None
     return _estimate(study, panel, sample, found, getattr(found, chosen["aggregate"]), rng, draws)
 
@@ -206,14 +209,18 @@ def _eligible(panel: Panel, group: str | None) -> np.ndarray:
     """Whether each unit is eligible, from a column of 0 and 1 that does not change within units."""
     if group is None or group not in panel.frame:
         raise Unsupported(
-            "needs the option `group_column`" if group is None else f"there is no column {group!r}",
+            say("needs the option `group_column`")
+            if group is None
+            else say("there is no column {group!r}", group=group),
             where=SPEC.name,
-            cure="Give the option `group_column` the name of a column of 0 and 1 that tells eligible units",
+            cure=say("Give the option `group_column` the name of a column of 0 and 1 that tells eligible units"),
         )
     values = panel.frame.groupby("unit", sort=True)[group].agg(["min", "max"]).to_numpy(float)
     if not np.isin(values, (0.0, 1.0)).all() or (values[:, 0] != values[:, 1]).any():
         raise Unsupported(
-            f"the column {group} is not 0 or 1 throughout a unit", where=SPEC.name, cure="Fix eligibility before"
+            say("the column {group} is not 0 or 1 throughout a unit", group=group),
+            where=SPEC.name,
+            cure=say("Fix eligibility before"),
         )
     return np.asarray(values[:, 0] == 1)
 
@@ -224,23 +231,31 @@ def _starts(study: Study, panel: Panel, eligible: np.ndarray, area: str | None) 
     if area is None:
         if not (cohort[~eligible] >= 0).any():
             raise Unsupported(
-                "no ineligible unit has a first treated period, so that none is known to live where the policy starts",
+                say(
+                    "no ineligible unit has a first treated period, so that none is known to live where the"
+                    " policy starts"
+                ),
                 where=SPEC.name,
-                cure="Give first_treated to ineligible units too, or name the areas with the option `area_column`",
+                cure=say("Give first_treated to ineligible units too, or name the areas with the option `area_column`"),
             )
         return cohort
     column = "cluster" if area == study.cluster else area
     if column not in panel.frame:
-        raise Unsupported(f"there is no column {area!r}", where=SPEC.name, cure="Check the option `area_column`")
+        raise Unsupported(
+            say("there is no column {area!r}", area=area), where=SPEC.name, cure=say("Check the option `area_column`")
+        )
     areas = np.unique(panel.by_unit(column), return_inverse=True)[1]
     starts = np.full(len(cohort), -1)
     for code in np.unique(areas[cohort >= 0]):
         found = np.unique(cohort[(areas == code) & eligible])
         if len(found) != 1 or (cohort[(areas == code) & ~eligible] >= 0).any():
             raise Unsupported(
-                f"within an area ({area}) eligible units start at different times, or ineligible ones are treated",
+                say(
+                    "within an area ({area}) eligible units start at different times, or ineligible ones are treated",
+                    area=area,
+                ),
                 where=SPEC.name,
-                cure="Name the column within which the policy starts for all eligible units and for no other",
+                cure=say("Name the column within which the policy starts for all eligible units and for no other"),
             )
         starts[areas == code] = found[0]
     return starts
@@ -267,12 +282,16 @@ def _estimate(
 ) -> Estimate:
     weight = sample.treated * (1.0 if sample.weights is None else sample.weights[:, None])
     lost = int(np.isnan(found.cells.att).sum())
-    missing = f"{lost} of {len(found.cells.att)} cells cannot be estimated and are missing from all aggregates"
+    missing = say(
+        "{lost} of {cells} cells cannot be estimated and are missing from all aggregates",
+        lost=lost,
+        cells=len(found.cells.att),
+    )
     dynamic = found.dynamic
     return _level.estimate(
         study,
         panel,
-        f"Average effect on the eligible where the policy starts on {_rates.scale(study, panel)}",
+        say("Average effect on the eligible where the policy starts on {scale}", scale=_rates.scale(study, panel)),
         headline.overall,
         float(np.linalg.norm(headline.overall_influence)),
         _level.Sample(
@@ -285,6 +304,6 @@ def _estimate(
             warnings=(*sample.warnings, missing) if lost else sample.warnings,
         ),
         _level.events(study, dynamic.key, dynamic.att, dynamic.influence, rng, draws),
-        f"analytic, influence functions summed by {study.cluster}, normal",
+        say("analytic, influence functions summed by {cluster}, normal", cluster=study.cluster),
         "balanza.kernels.triple_difference",
     )

@@ -19,6 +19,7 @@ from balanza.estimators import _covariates, _events, _guard, _notes, _rates, _su
 from balanza.estimators._events import EventRows
 from balanza.kernels import patterned
 from balanza.kernels import within as kernel
+from balanza.say import say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,11 +159,11 @@ def _fit(sample: _Sample, regressors: np.ndarray) -> tuple[kernel.LinearFit, np.
 
 
 def _refusal(problem: kernel.Degenerate, names: tuple[str, ...]) -> Unsupported:
-    what = "a baseline covariate's slopes" if problem.index is None else names[problem.index]
+    what = say("a baseline covariate's slopes") if problem.index is None else names[problem.index]
     return Unsupported(
-        f"{what} has no variation of its own beside unit and period effects and the other terms",
+        say("{what} has no variation of its own beside unit and period effects and the other terms", what=what),
         where=SPEC.name,
-        cure="Use rows in which it varies between units over time, or remove what it repeats",
+        cure=say("Use rows in which it varies between units over time, or remove what it repeats"),
     )
 
 
@@ -208,7 +209,11 @@ def _estimate(
     untreated = float(np.average(without, weights=sample.weights[treated]))
     return Estimate(
         treatment=treatment.name,
-        estimand=f"Change of {_rates.scale(study, panel)} per {treatment.unit or 'unit of treatment'}",
+        estimand=say(
+            "Change of {scale} per {unit}",
+            scale=_rates.scale(study, panel),
+            unit=treatment.unit or say("unit of treatment"),
+        ),
         scale="level",
         value=value,
         standard_error=error,
@@ -218,8 +223,11 @@ def _estimate(
         n_units=panel.n_units,
         n_treated=int(treated.any(axis=1).sum()),
         n_clusters=len(influence),
-        standard_error_type=f"clustered by {study.cluster}, G/(G-1) x (n-1)/(n-k) with unit effects nested,"
-        f" t({freedom})",
+        standard_error_type=say(
+            "clustered by {cluster}, G/(G-1) x (n-1)/(n-k) with unit effects nested, t({freedom})",
+            cluster=study.cluster,
+            freedom=freedom,
+        ),
         engine="balanza.kernels.within",
         percent_change=_rates.percent_change(study, value, bounds, untreated, float(np.nanmin(sample.outcome))),
         rate_change=_rates.rate_change(study, panel, value, bounds),

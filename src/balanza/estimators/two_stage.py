@@ -15,6 +15,7 @@ from balanza.contract import Estimate, EstimatorSpec, Panel, Published, Study
 from balanza.estimators import _guard, _imputed, _level, _notes
 from balanza.kernels.group_time import NEVER
 from balanza.kernels.imputation import two_stage_means
+from balanza.say import say
 
 SPEC = EstimatorSpec(
     name="two_stage",
@@ -100,4 +101,4 @@ def estimate(study: Study, panel: Panel, rng: np.random.Generator) -> Estimate:
     time, key = _imputed.codes(bins, sample.treated | before)
     found = two_stage_means(sample.fit, key, sample.cluster)
     events = _level.events(study, time * study.event_bins, found.value, found.influence, rng, draws)
-    return _imputed.estimate(study, panel, sample, overall, events, "two stages, method of moments")
+    return _imputed.estimate(study, panel, sample, overall, events, say("two stages, method of moments"))

@@ -25,6 +25,7 @@ import numpy as np
 from balanza.graph.implications import Adjacency, marginal, measured
 from balanza.graph.measures import Measures, lag
 from balanza.graph.model import CausalGraph
+from balanza.say import joined, say
 
 Verdict = Literal["drawn and found", "drawn, not found", "found, not drawn"]
 WINDOW = 5
@@ -106,7 +107,11 @@ def rows_of(graph: CausalGraph, table: Measures, start: int) -> Rows:
         found = ~np.isnan(values)
         count = found.sum(axis=1)
         if 2 * (count > 0).sum() < len(values):
-            left_out[name] = f"has no value {'before' if early else 'from'} {start}{' on' if not early else ''}"
+            left_out[name] = (
+                say("has no value before {start}", start=start)
+                if early
+                else say("has no value from {start} on", start=start)
+            )
         else:
             columns[name] = np.where(count > 0, np.where(found, values, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
     values = np.array(list(columns.values())).T.reshape(len(table.units), len(columns))
@@ -149,30 +154,36 @@ def sentence(rows: Rows, searches: Sequence[Search]) -> str:
     """What the searches found, in words."""
     ran = [search for search in searches if search.ran]
     if not ran:
-        return f"No search could be made: {searches[0].reason}."
+        return say("No search could be made: {reason}.", reason=searches[0].reason)
     parts = [
-        f"{search.algorithm} finds {search.count('drawn and found')} of the "
-        f"{search.count('drawn and found') + search.count('drawn, not found')} links that the graph implies, and "
-        f"{search.count('found, not drawn') or 'none'} that it does not"
+        say(
+            "{algorithm} finds {found} of the {drawn} links that the graph implies, and {more} that it does not",
+            algorithm=search.algorithm,
+            found=search.count("drawn and found"),
+            drawn=search.count("drawn and found") + search.count("drawn, not found"),
+            more=search.count("found, not drawn") or say("none"),
+        )
         for search in ran
     ]
-    return (
-        f"On {len(rows.values)} states, {'; '.join(parts)}. With so few rows, a link not found is not thereby absent."
+    return say(
+        "On {n_values} states, {parts}. With so few rows, a link not found is not thereby absent.",
+        n_values=len(rows.values),
+        parts=joined(parts, "; "),
     )
 
 
 def _unfit(rows: Rows) -> str | None:
     n_rows, n_nodes = rows.values.shape
     if not 2 <= n_nodes <= MOST_NODES:
-        return f"takes 2 to {MOST_NODES} measured nodes, not {n_nodes}"
+        return say("takes 2 to {most_nodes} measured nodes, not {n_nodes}", most_nodes=MOST_NODES, n_nodes=n_nodes)
     if n_rows < n_nodes + FREE_ROWS:
-        return f"{n_rows} complete rows do not carry {n_nodes} nodes"
+        return say("{n_rows} complete rows do not carry {n_nodes} nodes", n_rows=n_rows, n_nodes=n_nodes)
     spread = rows.values.std(axis=0)
     still = [name for name, size in zip(rows.nodes, spread, strict=True) if size == 0]
     if still:
-        return f"{still[0]} is the same in all rows"
+        return say("{column} is the same in all rows", column=still[0])
     if np.linalg.cond(np.corrcoef(rows.values.T)) > 1e10:
-        return "the columns are collinear"
+        return say("the columns are collinear")
     return None
 
 

@@ -23,6 +23,7 @@ from balanza.graph.measures import Level, Measures
 from balanza.graph.model import CausalGraph
 from balanza.kernels import conditional_independence as kernel
 from balanza.kernels.within import Degenerate
+from balanza.say import joined, say, say_n
 
 Design = Literal["unit and period effects", "across units"]
 FREE_CLUSTERS = 10
@@ -147,12 +148,19 @@ def conclude(results: Sequence[Result], adjacencies: tuple[Adjacency, ...], leve
     p_values = [r.adjusted_p_value for r in results if r.adjusted_p_value is not None]
     failed = sum(p < level for p in p_values)
     if not p_values:
-        sentence = f"None of the {len(results)} implications of the graph can be tested on this panel."
+        sentence = say(
+            "None of the {n_results} implications of the graph can be tested on this panel.", n_results=len(results)
+        )
         return Falsification(None, sentence, tuple(results), adjacencies)
-    verdict = f"{failed} of them fail{'s' if failed == 1 else ''}" if failed else "none of them fails"
-    sentence = (
-        f"{len(p_values)} of {len(results)} implications of the graph can be tested; {verdict} at {100 * level:g} % "
-        "after adjustment for their number. What passes is not rejected, and not thereby true."
+    verdict = say_n("{n} of them fails", "{n} of them fail", failed) if failed else say("none of them fails")
+    sentence = say(
+        "{n_tested} of {n_results} implications of the graph can be tested; {verdict} at"
+        " {level:g} % after adjustment for their number. What passes is not rejected, and not"
+        " thereby true.",
+        n_tested=len(p_values),
+        n_results=len(results),
+        verdict=verdict,
+        level=100 * level,
     )
     return Falsification(failed == 0, sentence, tuple(results), adjacencies)
 
@@ -195,8 +203,8 @@ def _without_values(nodes: Sequence[str], measures: Mapping[Level, Measures]) ->
     """Why some nodes have no values; where they have no column at all, just that."""
     known = {name: reason for table in measures.values() for name, reason in table.left_out.items()}
     without = [name for name in nodes if name not in known]
-    parts = [f"column missing for {', '.join(without)}"] if without else []
-    return "; ".join(parts + [f"{name}: {known[name]}" for name in nodes if name in known])
+    parts = [say("column missing for {without}", without=joined(without, ", "))] if without else []
+    return joined(parts + [joined([name, ": ", known[name]]) for name in nodes if name in known], "; ")
 
 
 @dataclass
@@ -224,12 +232,16 @@ def _test(
 ) -> Result:
     known = _known(measures)
     pair = (implication.left, implication.right)
-    effects = [f"{graph.nodes[name].absorbed} take out {name}" for name in pair if graph.nodes[name].absorbed]
+    effects = [
+        say("{effects} take out {name}", effects=graph.nodes[name].absorbed, name=name)
+        for name in pair
+        if graph.nodes[name].absorbed
+    ]
     missing = [name for name in (*pair, *implication.given) if name not in known]
     if effects or missing:
         return Result(implication, False, effects[0] if effects else _without_values(missing, measures))
     if not holds(graph, implication):
-        return Result(implication, False, "the graph does not imply it once effects are taken out")
+        return Result(implication, False, say("the graph does not imply it once effects are taken out"))
     level: Level = "municipality" if set(pair) <= set(measures["municipality"].values) else "state"
     table = measures[level]
     # By municipality, the effects of states and years take out all conditioning nodes that are the same within a state.
@@ -244,7 +256,9 @@ def _test(
         found = kernel.permutation_test(values[0], values[1], values[2:], exchanges.of(sample), sample.groups)
     except Degenerate as none_left:
         name = pair[none_left.index or 0]
-        return Result(implication, False, f"effects and conditioning nodes leave nothing of {name}", level, design)
+        return Result(
+            implication, False, say("effects and conditioning nodes leave nothing of {name}", name=name), level, design
+        )
     return Result(
         implication,
         True,
@@ -285,10 +299,12 @@ def complete(table: Measures, names: Sequence[str]) -> Sample:
 
 def _too_small(sample: Sample, design: Design, n_controls: int) -> str | None:
     if not sample.years:
-        return "its columns share no year"
+        return say("its columns share no year")
     if design == "unit and period effects" and len(sample.years) < 2:
-        return f"its columns share the year {sample.years[0]} only"
+        return say("its columns share the year {year} only", year=sample.years[0])
     clusters = sample.values.shape[1] if sample.groups is None else len(np.unique(sample.groups))
     if clusters < n_controls + FREE_CLUSTERS:
-        return f"{clusters} clusters do not carry {n_controls} conditioning nodes"
+        return say(
+            "{clusters} clusters do not carry {n_controls} conditioning nodes", clusters=clusters, n_controls=n_controls
+        )
     return None

@@ -53,6 +53,7 @@ from balanza.graph.adjustment import Effect, least
 from balanza.graph.dag import Dag, bits
 from balanza.graph.instruments import MOST_GIVEN, front_doors, instruments, is_instrument
 from balanza.graph.model import CausalGraph
+from balanza.say import joined, say
 
 LIMIT = 50
 _MEASURED, _UNMEASURED = 1, 1_000
@@ -205,7 +206,10 @@ def _outcome_node(study: Study, graph: CausalGraph) -> str:
 
 
 def _treatment_node(treatment: Treatment, study: Study, graph: CausalGraph) -> str:
-    where, given = f"study {study.name}, graph {graph.name}", treatment.first_treated
+    where, given = (
+        f"study {study.name}, graph {graph.name}",
+        treatment.first_treated,
+    )
     if treatment.node is not None:
         if treatment.node not in graph.nodes:
             raise GraphError(
@@ -247,8 +251,8 @@ def _answer(question: _Question, found: list[tuple[int, int]], left_out: int) ->
         if_proxied, sets = _by_adjustment(question, allowed, left_out)
         if_proxied = {"latents": proxied, **if_proxied}
     return {
-        "treatment": " and ".join(question.treatments),
-        "node": " and ".join(question.nodes),
+        "treatment": joined(question.treatments, " and "),
+        "node": joined(question.nodes, " and "),
         "column": graph.nodes[question.nodes[0]].column if len(question.nodes) == 1 else None,
         "treatments": question.treatments,
         "nodes": question.nodes,
@@ -327,7 +331,12 @@ def _instrument(question: _Question, node: int, given: int) -> dict[str, Any]:
     name, others = question.dag.members(node)[0], question.dag.members(given | needed)
     columns, stated = question.measurement.columns, question.graph.nodes[name]
     outcome = question.dag.members(effect.outcome)[0]
-    threat = stated.threat or f"fails if {name} changes {outcome} other than through {question.nodes[0]}"
+    threat = stated.threat or say(
+        "fails if {name} changes {outcome} other than through {treatment}",
+        name=name,
+        outcome=outcome,
+        treatment=question.nodes[0],
+    )
     return {
         "node": name,
         "column": columns.get(name),

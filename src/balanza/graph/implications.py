@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from balanza.errors import ConfigError
 from balanza.graph.model import CausalGraph
+from balanza.say import joined, say, say_n
 
 if TYPE_CHECKING:
     import networkx as nx
 
-PERIOD, UNIT = "period effects", "unit effects"
+PERIOD, UNIT = say("period effects"), say("unit effects")
 
 
 @dataclass(frozen=True)
@@ -138,10 +139,16 @@ def separator(
 def reading(graph: CausalGraph, left: str, right: str, given: Collection[str]) -> str:
     """What a failure of an implication would mean, in words."""
     names = [graph.nodes[name].title for name in given]
-    beside = f" beyond what {_listing(names)} explain{'s' if len(names) == 1 else ''}" if names else ""
-    return (
-        f"{graph.nodes[left].title} and {graph.nodes[right].title} move together{beside}: the graph lacks an edge or a "
-        "common cause between them."
+    beside = (
+        say_n(" beyond what {listing} explains", " beyond what {listing} explain", len(names), listing=_listing(names))
+        if names
+        else ""
+    )
+    return say(
+        "{one} and {other} move together{beside}: the graph lacks an edge or a common cause between them.",
+        one=graph.nodes[left].title,
+        other=graph.nodes[right].title,
+        beside=beside,
     )
 
 
@@ -189,13 +196,18 @@ def _stated(entry: Any, graph: CausalGraph, where: str) -> list[Implication]:
     keys = {"left", "right", "given", "reading"}
     if not isinstance(entry, dict) or set(entry) != keys:
         raise ConfigError("needs just the keys left, right, given and reading", where=where, cure="Correct it")
-    sides = [[entry[key]] if isinstance(entry[key], str) else list(entry[key]) for key in ("left", "right", "given")]
+    nodes = [entry[key] for key in ("left", "right", "given")]
+    if not all(isinstance(side, str | list) and all(isinstance(name, str) for name in side) for side in nodes):
+        raise ConfigError("left, right and given are names of nodes or lists of them", where=where, cure="Correct it")
+    sides = [[side] if isinstance(side, str) else side for side in nodes]
     unknown = [name for side in sides for name in side if name not in graph.nodes]
     if unknown:
         raise ConfigError(f"{unknown[0]!r} is no node of graph {graph.name}", where=where, cure="Name a node")
     found = []
     for left in sides[0]:
         for right in sides[1]:
+            if left == right:
+                raise ConfigError(f"{left!r} stands on both sides", where=where, cure="Name two nodes")
             implication = Implication(left, right, tuple(sides[2]), (), str(entry["reading"]), stated=True)
             if not holds(graph, implication):
                 raise ConfigError(
@@ -227,4 +239,4 @@ def _adjacency(graph: nx.DiGraph, left: str, right: str) -> Adjacency:
 
 
 def _listing(names: list[str]) -> str:
-    return ", ".join(names[:-1]) + (" and " if len(names) > 1 else "") + "".join(names[-1:])
+    return say("{names} and {last}", names=joined(names[:-1], ", "), last=names[-1]) if len(names) > 1 else names[0]

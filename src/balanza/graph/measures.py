@@ -22,6 +22,7 @@ from balanza.graph.implications import measured
 from balanza.graph.model import CausalGraph
 from balanza.panel.codebook import Variable, load_codebook
 from balanza.provenance import code_digest, file_digest, text_digest
+from balanza.say import joined, say
 
 Level = Literal["state", "municipality"]
 PER = 100_000
@@ -76,11 +77,11 @@ def read(graph: CausalGraph, folder: Path, codebook: Path = CODEBOOK) -> dict[Le
     """
     variables = {variable.name: variable for variable in load_codebook(codebook)}
     nodes = {name: str(graph.nodes[name].column) for name in measured(graph)}
-    unknown = [f"{name}: {column}" for name, column in nodes.items() if column not in variables]
+    unknown = [joined([name, ": ", column]) for name, column in nodes.items() if column not in variables]
     if unknown:
         raise PanelError(f"the panel has no column for {unknown[0]}", where=graph.name, cure=f"See {codebook}")
     unfit = {
-        name: f"{column} is no quantity"
+        name: say("{column} is no quantity", column=column)
         for name, column in nodes.items()
         if variables[column].type not in ("count", "number") and column not in RANKS
     }
@@ -92,7 +93,7 @@ def read(graph: CausalGraph, folder: Path, codebook: Path = CODEBOOK) -> dict[Le
     by_state = {name: column for name, column in nodes.items() if name not in unfit and column in state}
     by_place = {name: column for name, column in nodes.items() if column in own}
     seen = {*by_state, *by_place, *unfit}
-    unfit |= {name: f"{column} has no value" for name, column in nodes.items() if name not in seen}
+    unfit |= {name: say("{column} has no value", column=column) for name, column in nodes.items() if name not in seen}
     return {
         "state": _measures(graph, "state", state, by_state, variables, unfit),
         "municipality": _measures(graph, "municipality", local, by_place, variables, unfit),
@@ -167,7 +168,9 @@ def _measures(
         elif column == "population":
             wide = wide.apply(np.log)
         values[name] = wide.shift(lag(graph.nodes[name].time), axis=1).to_numpy()
-    left_out = dict(unfit) | {name: f"{nodes[name]} has no value" for name in values if np.isnan(values[name]).all()}
+    left_out = dict(unfit) | {
+        name: say("{column} has no value", column=nodes[name]) for name in values if np.isnan(values[name]).all()
+    }
     states = table.groupby(key)["state"].first().reindex(people.index) if level == "municipality" else None
     return Measures(
         level,

@@ -25,6 +25,7 @@ from balanza.graph.implications import Marginal, absorbed, marginal, measured
 from balanza.graph.measures import Level, Measures
 from balanza.graph.model import CausalGraph
 from balanza.kernels import conditional_independence as kernel
+from balanza.say import joined, say
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -61,13 +62,27 @@ class NodePermutation:
     def sentence(self) -> str:
         """The finding in words."""
         if not self.ran:
-            return f"The graph was not compared with its relabellings: {self.reason}."
-        start = f"Among {', '.join(self.nodes)}, {self.violations} of {self.tests} independences of the graph fail"
+            return say("The graph was not compared with its relabellings: {reason}.", reason=self.reason)
+        start = say(
+            "Among {nodes}, {violations} of {tests} independences of the graph fail",
+            nodes=joined(self.nodes, ", "),
+            violations=self.violations,
+            tests=self.tests,
+        )
         if not self.falsifiable:
-            return f"{start}; too many of its relabellings imply the same, so that this says nothing for or against it."
-        others = f"{self.p_value:.0%} of the {self.permutations} graphs with its nodes exchanged do no worse"
-        verdict = "the data do not prefer it to these" if self.falsified else "the data prefer it to the others"
-        return f"{start}; {others}: {verdict}."
+            return say(
+                "{start}; too many of its relabellings imply the same, so that this says nothing for or against it.",
+                start=start,
+            )
+        others = say(
+            "{share:.0%} of the {permutations} graphs with its nodes exchanged do no worse",
+            share=self.p_value,
+            permutations=self.permutations,
+        )
+        verdict = (
+            say("the data do not prefer it to these") if self.falsified else say("the data prefer it to the others")
+        )
+        return joined([start, "; ", others, ": ", verdict, "."])
 
 
 def permute_nodes(
@@ -97,13 +112,15 @@ def permute_nodes(
     """
     state = measures["state"]
     still = state.constant() & graph.nodes.keys()
-    left_out = {name: "does not move within states" for name in state.values if name in still}
+    left_out = {name: say("does not move within states") for name in state.values if name in still}
     kept = [name for name in measured(graph) if name in state.values and name not in still]
     taken = absorbed(graph)
     fixed = _closed(graph, {*taken, *still})
     odd = sorted(set(taken) - fixed)
     if odd:
-        return NodePermutation(False, f"{odd[0]}, which effects take out, has causes which they do not take out")
+        return NodePermutation(
+            False, say("{node}, which effects take out, has causes which they do not take out", node=odd[0])
+        )
     found, hidden = _without_common_causes(graph, kept, fixed)
     left_out |= hidden
     nodes, edges = found.nodes, tuple((a.left, a.right) for a in found.adjacencies)
@@ -113,8 +130,18 @@ def permute_nodes(
     sample = complete(state, nodes)
     n_units = sample.values.shape[1]
     if len(sample.years) < 2 or n_units < len(nodes) + FREE_CLUSTERS:
-        reason = f"{n_units} states and {len(sample.years)} years in which all columns are known"
-        return NodePermutation(False, f"{reason} do not carry {len(nodes)} nodes", nodes, edges, left_out)
+        reason = say(
+            "{n_units} states and {n_years} years in which all columns are known",
+            n_units=n_units,
+            n_years=len(sample.years),
+        )
+        return NodePermutation(
+            False,
+            say("{reason} do not carry {n_nodes} nodes", reason=reason, n_nodes=len(nodes)),
+            nodes,
+            edges,
+            left_out,
+        )
     values = kernel.within(sample.values)
     draws = -1 if len(nodes) <= EXACT_NODES else permutations
     summary = _falsify(_bare(nodes, edges), values, level, draws, int(rng.integers(2**32)))
@@ -131,9 +158,12 @@ def _closed(graph: CausalGraph, nodes: set[str]) -> frozenset[str]:
 
 def _unfit(found: Marginal) -> str | None:
     if len(found.nodes) > MOST_NODES:
-        return f"takes {MOST_NODES} nodes at most, not {len(found.nodes)}"
+        return say("takes {most_nodes} nodes at most, not {n_nodes}", most_nodes=MOST_NODES, n_nodes=len(found.nodes))
     if len(found.nodes) < FEWEST_NODES or not found.implications:
-        return f"the graph implies nothing among the nodes that are left: {', '.join(found.nodes) or 'none'}"
+        return say(
+            "the graph implies nothing among the nodes that are left: {nodes}",
+            nodes=joined(found.nodes, ", ") or say("none"),
+        )
     return None
 
 
@@ -145,13 +175,13 @@ def _without_common_causes(
     kept = list(nodes)
     while True:
         found = marginal(graph, kept, fixed=fixed)
-        joined = [(a.left, a.right) for a in found.adjacencies if not a.directed]
-        if not joined:
+        linked = [(a.left, a.right) for a in found.adjacencies if not a.directed]
+        if not linked:
             return found, left_out
-        count = {name: sum(name in pair for pair in joined) for name in kept}
+        count = {name: sum(name in pair for pair in linked) for name in kept}
         worst = max(kept, key=lambda name: (count[name], kept.index(name)))
-        others = sorted({name for pair in joined if worst in pair for name in pair} - {worst})
-        left_out[worst] = f"shares an unmeasured cause with {', '.join(others)}"
+        others = sorted({name for pair in linked if worst in pair for name in pair} - {worst})
+        left_out[worst] = say("shares an unmeasured cause with {others}", others=joined(others, ", "))
         kept.remove(worst)
 
 

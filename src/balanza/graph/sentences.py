@@ -9,6 +9,7 @@ from balanza.contract import Study
 from balanza.graph.adjustment import Effect
 from balanza.graph.dag import bits
 from balanza.graph.model import CausalGraph
+from balanza.say import joined, say, say_n
 
 
 def reason(graph: CausalGraph, effect: Effect, allowed: int, chosen: int | None, unmeasured: Sequence[str]) -> str:
@@ -25,9 +26,13 @@ def reason(graph: CausalGraph, effect: Effect, allowed: int, chosen: int | None,
         Nodes of that set which nothing measures in the study's rows.
     """
     dag = effect.dag
-    ends = f"{_and(dag.members(effect.treatments))} on {_and(dag.members(effect.outcome))}"
+    ends = say(
+        "{treatments} on {outcome}",
+        treatments=_and(dag.members(effect.treatments)),
+        outcome=_and(dag.members(effect.outcome)),
+    )
     if effect.lost:
-        return f"No set identifies the effect of {ends}: {_lost(graph, effect)}."
+        return say("No set identifies the effect of {ends}: {lost}.", ends=ends, lost=_lost(graph, effect))
     if chosen is None:
         path = effect.open_path(effect.best_attempt(allowed))
         beside = [dag.names[node] for node in path if not (allowed | effect.on_path) >> node & 1]
@@ -35,20 +40,31 @@ def reason(graph: CausalGraph, effect: Effect, allowed: int, chosen: int | None,
         latents = sorted(graph.latent)
         cures = [name for name in latents if effect.adjusts(effect.best_attempt(allowed | dag.mask([name])))]
         return (
-            f"No set of observed nodes identifies the effect of {ends}: {effect.back_door.written(path)} stays open"
-            + (f", since {hidden} cannot be measured" if hidden else "")
-            + (f". Measuring {_or(cures)} would be enough." if cures else ".")
+            say(
+                "No set of observed nodes identifies the effect of {ends}: {path} stays open",
+                ends=ends,
+                path=effect.back_door.written(path),
+            )
+            + (say(", since {hidden} cannot be measured", hidden=hidden) if hidden else "")
+            + (say(". Measuring {nodes} would be enough.", nodes=_or(cures)) if cures else ".")
         )
     needed = effect.needed(chosen)
     if not chosen | needed:
-        return f"No back-door path is open, so the effect of {ends} needs no adjustment."
+        return say("No back-door path is open, so the effect of {ends} needs no adjustment.", ends=ends)
     names = _and(dag.members(chosen | needed))
-    text = f"Adjusting for {names} closes every back-door path, and so identifies the effect of {ends}."
+    text = say(
+        "Adjusting for {names} closes every back-door path, and so identifies the effect of {ends}.",
+        names=names,
+        ends=ends,
+    )
     if unmeasured:
         path = effect.open_path(chosen & ~dag.mask(unmeasured))
-        text += (
-            f" {_no_column(unmeasured)}: without {'it' if len(unmeasured) == 1 else 'them'}"
-            f" {effect.back_door.written(path)} is open."
+        text += say_n(
+            " {no_column}: without it {path} is open.",
+            " {no_column}: without them {path} is open.",
+            len(unmeasured),
+            no_column=_no_column(unmeasured),
+            path=effect.back_door.written(path),
         )
     return text
 
@@ -59,13 +75,20 @@ def _lost(graph: CausalGraph, effect: Effect) -> str:
     for name in dag.members(effect.lost):
         node = dag.mask([name])
         if node & effect.ends:
-            what = "is a treatment" if node & effect.treatments else "is the outcome"
+            what = say("is a treatment") if node & effect.treatments else say("is the outcome")
         elif node & effect.on_path:
-            what = "lies on a causal path"
+            what = say("lies on a causal path")
         else:
-            what = "is caused by what lies on a causal path"
-        said.append(f"{graph.nodes[name].absorbed or 'effects'} condition on {name}, which {what}")
-    return " and ".join(said)
+            what = say("is caused by what lies on a causal path")
+        said.append(
+            say(
+                "{effects} condition on {name}, which {what}",
+                effects=graph.nodes[name].absorbed or say("effects"),
+                name=name,
+                what=what,
+            )
+        )
+    return joined(said, " and ")
 
 
 def no_instrument(graph: CausalGraph, effect: Effect, name: str, most: int) -> str:
@@ -73,18 +96,27 @@ def no_instrument(graph: CausalGraph, effect: Effect, name: str, most: int) -> s
     dag, node = effect.dag, effect.dag.mask([name])
     treatment, outcome = (dag.members(ends)[0] for ends in (effect.treatments, effect.outcome))
     if not graph.nodes[name].observed:
-        return f"{name} is latent."
+        return say("{name} is latent.", name=name)
     if node & effect.given:
-        return f"{graph.nodes[name].absorbed or 'effects'} leave {name} no variation of its own."
+        return say(
+            "{effects} leave {name} no variation of its own.",
+            effects=graph.nodes[name].absorbed or say("effects"),
+            name=name,
+        )
     if node & dag.descendants(effect.treatments):
-        return f"{name} is caused by {treatment}."
+        return say("{name} is caused by {treatment}.", name=name, treatment=treatment)
     path = effect.back_door.open_path(node, effect.outcome, effect.given & ~effect.ends)
     if path:
-        return (
-            f"{name} reaches {outcome} past {treatment}: {effect.back_door.written(path)}, and no set of up to {most}"
-            " observed nodes closes all such paths and leaves it to move the treatment."
+        return say(
+            "{name} reaches {outcome} past {treatment}: {path}, and no set of up to {most}"
+            " observed nodes closes all such paths and leaves it to move the treatment.",
+            name=name,
+            outcome=outcome,
+            treatment=treatment,
+            path=effect.back_door.written(path),
+            most=most,
         )
-    return f"{name} does not move {treatment}."
+    return say("{name} does not move {treatment}.", name=name, treatment=treatment)
 
 
 def around(graph: CausalGraph, effect: Effect) -> str:
@@ -107,7 +139,7 @@ def forbidden(
     """
     found = []
     used = effect.given | (beside or 0)
-    whose = "the chosen set" if sets else "what would close all other paths"
+    whose = say("the chosen set") if sets else say("what would close all other paths")
     for nodes in sets:
         used |= nodes
     for index, name in enumerate(effect.dag.names):
@@ -116,13 +148,13 @@ def forbidden(
             continue
         kind, why = _against(effect, node)
         if not kind and node & instruments & ~used:
-            kind, why = "instrument", "is an instrument: adjusting for it amplifies whatever bias is left"
+            kind, why = "instrument", say("is an instrument: adjusting for it amplifies whatever bias is left")
         if not kind and beside is not None and node & observed & ~used and not effect.adjusts(beside | node):
             path = effect.back_door.written(effect.open_path(beside | node))
-            kind, why = "collider", f"is a collider: beside {whose} it opens {path}"
+            kind, why = "collider", say("is a collider: beside {whose} it opens {path}", whose=whose, path=path)
         if kind:
             column = graph.nodes[name].column or graph.nodes[name].proxy
-            found.append({"node": name, "column": column, "kind": kind, "reason": f"{name} {why}."})
+            found.append({"node": name, "column": column, "kind": kind, "reason": joined([name, " ", why, "."])})
     return found
 
 
@@ -132,15 +164,17 @@ def _against(effect: Effect, node: int) -> tuple[str, str]:
     if node & effect.on_path:
         first = dag.directed_path(effect.treatments, node)
         second = dag.directed_path(node, effect.outcome, effect.treatments)
-        return "mediator", f"lies on a causal path: {dag.written((*first, *second[1:]))}"
+        return "mediator", say("lies on a causal path: {path}", path=dag.written((*first, *second[1:])))
     if node & dag.descendants(effect.outcome):
-        return "descendant", f"is caused by the outcome: {dag.written(dag.directed_path(effect.outcome, node))}"
+        return "descendant", say(
+            "is caused by the outcome: {path}", path=dag.written(dag.directed_path(effect.outcome, node))
+        )
     if node & effect.forbidden:
         path = dag.directed_path(effect.on_path & ~effect.outcome, node)
-        return "descendant", f"is caused by what lies on a causal path: {dag.written(path)}"
+        return "descendant", say("is caused by what lies on a causal path: {path}", path=dag.written(path))
     if node & dag.descendants(effect.treatments):
         path = dag.directed_path(effect.treatments, node)
-        return "descendant", f"is caused by the treatment and closes no back door: {dag.written(path)}"
+        return "descendant", say("is caused by the treatment and closes no back door: {path}", path=dag.written(path))
     return "", ""
 
 
@@ -166,8 +200,13 @@ def assumptions(
     """
     dag = effect.dag
     found = [
-        f"The graph {graph.name} is right: where none of its {len(graph.edges)} arrows joins two of its"
-        f" {len(graph.nodes)} nodes there is no direct effect, and no common cause is missing.",
+        say(
+            "The graph {name} is right: where none of its {n_edges} arrows joins two of its {n_nodes}"
+            " nodes there is no direct effect, and no common cause is missing.",
+            name=graph.name,
+            n_edges=len(graph.edges),
+            n_nodes=len(graph.nodes),
+        ),
         *_on_the_outcome(graph, effect),
         *_on_the_rows(study, effect),
     ]
@@ -182,11 +221,15 @@ def assumptions(
     found += _on_absorbed(graph, dag.members(effect.needed(chosen)))
     held = _held(study, nodes, columns)
     if held:
-        how = " by their values before treatment, with an effect of their own in each period"
+        how = say(" by their values before treatment, with an effect of their own in each period")
         how = how if study.covariates == ("graph",) else ""
-        found.append(f"Held fixed{how}: {_and(_with_columns(held, columns))}.")
+        found.append(say("Held fixed{how}: {nodes}.", how=how, nodes=_and(_with_columns(held, columns))))
     found += [
-        f"{columns[name]} stands for {name}, which is latent: what it misses of {name} stays open."
+        say(
+            "{column} stands for {name}, which is latent: what it misses of {name} stays open.",
+            column=columns[name],
+            name=name,
+        )
         for name in held
         if name in latent
     ]
@@ -199,7 +242,12 @@ def _on_the_rows(study: Study, effect: Effect) -> list[str]:
     if study.rows != "panel" or dated or not effect.given:
         return []
     names = _and(effect.dag.members(effect.given))
-    return [f"The rows hold several periods: of a cross-section, no unit or period effects condition on {names}."]
+    return [
+        say(
+            "The rows hold several periods: of a cross-section, no unit or period effects condition on {names}.",
+            names=names,
+        )
+    ]
 
 
 def _on_the_outcome(graph: CausalGraph, effect: Effect) -> list[str]:
@@ -210,22 +258,47 @@ def _on_the_outcome(graph: CausalGraph, effect: Effect) -> list[str]:
     path = around(graph, effect)
     if path:
         return [
-            f"An effect on {outcome} is not an effect on {measured}, which it measures: {path} goes around {measured}."
+            say(
+                "An effect on {outcome} is not an effect on {measured}, which it measures: {path} goes"
+                " around {measured}.",
+                outcome=outcome,
+                measured=measured,
+                path=path,
+            )
         ]
-    return [f"{outcome} measures {measured}, and every causal path from {treatments} to {outcome} passes {measured}."]
+    return [
+        say(
+            "{outcome} measures {measured}, and every causal path from {treatments} to {outcome} passes {measured}.",
+            outcome=outcome,
+            measured=measured,
+            treatments=treatments,
+        )
+    ]
 
 
 def _on_absorbed(graph: CausalGraph, nodes: Sequence[str]) -> list[str]:
-    words = {
-        "unit effects": "what {} in each unit does not change over the window",
-        "period effects": "what {} is the same for all units",
-    }
     found = []
-    for effects, text in words.items():
+    for effects in ("unit effects", "period effects"):
         names = [name for name in nodes if graph.nodes[name].absorbed == effects]
-        if names:
-            does = f"{_and(names)} {'does' if len(names) == 1 else 'do'}"
-            found.append(f"{effects.capitalize()} absorb {_and(names)}: {text.format(does)}.")
+        told = _and(names)
+        if names and effects == "unit effects":
+            found.append(
+                say_n(
+                    "Unit effects absorb {nodes}: what {nodes} does in each unit does not change over the window.",
+                    "Unit effects absorb {nodes}: what {nodes} do in each unit does not change over the window.",
+                    len(names),
+                    nodes=told,
+                )
+            )
+        elif names:
+            found.append(
+                say_n(
+                    "Period effects absorb {nodes}: what {nodes} does is the same for all units.",
+                    "Period effects absorb {nodes}: what {nodes} do is the same for all units.",
+                    len(names),
+                    nodes=told,
+                )
+            )
     return found
 
 
@@ -246,33 +319,42 @@ def _on_left_out(graph: CausalGraph, effect: Effect, chosen: int, held: int, col
     found = []
     if settled:
         found.append(
-            f"Not held fixed, but settled before treatment: {_and(_with_columns(settled, columns))}. Unit effects"
-            " absorb them only if what they do does not change over the window."
+            say(
+                "Not held fixed, but settled before treatment: {nodes}. Unit effects absorb them only"
+                " if what they do does not change over the window.",
+                nodes=_and(_with_columns(settled, columns)),
+            )
         )
     path = effect.open_path((held | dag.mask(settled)) & ~effect.ends)
     if moving and path:
         found.append(
-            f"Not held fixed, and moving: {_and(_with_columns(moving, columns))}. So {effect.back_door.written(path)}"
-            " stays open."
+            say(
+                "Not held fixed, and moving: {nodes}. So {path} stays open.",
+                nodes=_and(_with_columns(moving, columns)),
+                path=effect.back_door.written(path),
+            )
         )
     return found
 
 
 def _with_columns(names: Sequence[str], columns: Mapping[str, str]) -> list[str]:
-    return [f"{name} ({columns[name]})" if name in columns else f"{name} (no column)" for name in names]
+    return [
+        joined([name, " (", columns[name], ")"]) if name in columns else say("{name} (no column)", name=name)
+        for name in names
+    ]
 
 
 def _no_column(names: Sequence[str]) -> str:
-    return f"No column of the study's rows measures {_or(names)}"
+    return say("No column of the study's rows measures {nodes}", nodes=_or(names))
 
 
 def _and(words: Sequence[str]) -> str:
-    return _joined(words, "and")
+    return _joined(words, say(" and "))
 
 
 def _or(words: Sequence[str]) -> str:
-    return _joined(words, "or")
+    return _joined(words, say(" or "))
 
 
 def _joined(words: Sequence[str], last: str) -> str:
-    return f"{', '.join(words[:-1])} {last} {words[-1]}" if len(words) > 1 else "".join(words)
+    return joined([joined(words[:-1], ", "), last, words[-1]]) if len(words) > 1 else "".join(words)

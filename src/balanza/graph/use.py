@@ -12,6 +12,7 @@ from typing import Any
 from balanza.contract import Study
 from balanza.errors import GraphError
 from balanza.provenance import read_json
+from balanza.say import say
 
 REFUSED = ("mediator", "descendant", "collider")
 
@@ -47,7 +48,7 @@ def with_graph(study: Study, study_file: Path, identification: Path | None) -> t
                 where=f"study {study.name}",
                 cure=f"First run `{command}`, then give --identification identification.json",
             )
-        return study, [f"The graph {study.graph} was not asked what this estimate takes for granted."]
+        return study, [say("The graph {graph} was not asked what this estimate takes for granted.", graph=study.graph)]
     answer = _read(identification, study, command)
     asked = answer["joint"] or answer["arms"][0]
     said = [*asked["assumptions"], *_overridden(study, asked), *_instruments(study, answer["arms"])]
@@ -95,13 +96,27 @@ def _overridden(study: Study, asked: dict[str, Any]) -> list[str]:
     """Sentences on covariates and moderators that the graph forbids and the study insists on."""
     against = {item["column"]: item for item in asked["forbidden"] if item["column"] and item["kind"] in REFUSED}
     found = []
-    named = [("covariate", "adjusted for", column) for column in study.covariates]
-    named += [("moderator", "a moderator", column) for column in study.moderators if column not in study.covariates]
+    named = [("covariate", say("adjusted for"), column) for column in study.covariates]
+    named += [
+        ("moderator", say("a moderator"), column) for column in study.moderators if column not in study.covariates
+    ]
     for role, used, column in named:
         if column in against:
             why = against[column]["reason"]
-            words = _reason_for(study, column, f"{role} {column} is forbidden by the graph {study.graph}: {why}")
-            found.append(f"{column} is {used} although {why.rstrip('.')}, because: {words}")
+            words = _reason_for(
+                study,
+                column,
+                f"{role} {column} is forbidden by the graph {study.graph}: {why}",
+            )
+            found.append(
+                say(
+                    "{column} is {used} although {why}, because: {words}",
+                    column=column,
+                    used=used,
+                    why=why.rstrip("."),
+                    words=words,
+                )
+            )
     return found
 
 
@@ -113,7 +128,14 @@ def _instruments(study: Study, arms: list[dict[str, Any]]) -> list[str]:
             column, why = item["column"], item["reason"]
             what = f"{column} is no instrument for {arm['node']} on the graph {study.graph}: {why}"
             words = _reason_for(study, column, what)
-            found.append(f"{column} is an instrument although {why.rstrip('.')}, because: {words}")
+            found.append(
+                say(
+                    "{column} is an instrument although {why}, because: {words}",
+                    column=column,
+                    why=why.rstrip("."),
+                    words=words,
+                )
+            )
     return found
 
 

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SORTS = ("treated against never treated", "earlier against later", "later against earlier", "later against always")
+from balanza.say import say
+
+SORTS = (
+    say("treated against never treated"),
+    say("earlier against later"),
+    say("later against earlier"),
+    say("later against always"),
+)
 FORBIDDEN = SORTS[2:]
 """Comparisons with units that are treated already."""
 

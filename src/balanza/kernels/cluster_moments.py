@@ -17,11 +17,12 @@ from scipy import linalg
 
 from balanza.kernels import within
 from balanza.kernels.jackknife import curvature, leaves_out
+from balanza.say import say
 
 BATCH_CELLS = 8_000_000
 RIDGE = 1e-13
 IDENTIFIED = 1e-8
-SANDWICH = "clustered sandwich"
+SANDWICH = say("clustered sandwich")
 
 
 @dataclass(frozen=True)
@@ -206,5 +207,5 @@ def influence(moments: Moments) -> tuple[np.ndarray, str]:
         left_out = refitted(moments, 1.0 - np.eye(n_clusters))
         if not np.isnan(left_out).any():
             changes = left_out - moments.coefficients[:k]
-            return np.sqrt((n_clusters - 1) / n_clusters) * changes, "cluster jackknife (CV3)"
+            return np.sqrt((n_clusters - 1) / n_clusters) * changes, say("cluster jackknife (CV3)")
     return np.sqrt(n_clusters / (n_clusters - 1)) * (moments.residual @ moments.inverse[:, :k]), SANDWICH

@@ -12,6 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
+from balanza.say import say
+
 SINGULAR = 1e-10
 
 
@@ -209,7 +211,7 @@ def respond(
     gram = (used * mass[:, None]).T @ used
     size = np.sqrt(np.diag(gram))
     if not size.all() or np.linalg.eigvalsh(gram / np.outer(size, size))[0] < SINGULAR or len(used) <= len(present):
-        raise Singular("the design is singular")
+        raise Singular(say("the design is singular"))
     bread = np.zeros((design.shape[1],) * 2)
     bread[np.ix_(present, present)] = np.linalg.inv(gram / np.outer(size, size)) / np.outer(size, size)
     scores = bread @ (design * mass[:, None]).T

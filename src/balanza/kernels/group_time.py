@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from balanza.kernels.logit import fit_logits
+from balanza.say import say
 
 Method = Literal["dr", "ipw", "reg"]
 Control = Literal["never", "not_yet"]
@@ -167,7 +168,7 @@ def group_time(
         influence=np.concatenate(kept).T if keep_influence else None,
     )
     if np.isnan(cells.att[cells.period >= cells.cohort]).all():
-        raise Infeasible("no cell after treatment can be estimated")
+        raise Infeasible(say("no cell after treatment can be estimated"))
     return sums.aggregate(cells)
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from balanza.say import say
+
 Draws = tuple[np.ndarray, np.ndarray]
 Evaluate = Callable[[float], Draws | None]
 TIE = 1e-9
@@ -61,7 +63,7 @@ def p_value(statistic: np.ndarray) -> np.ndarray:
 
 def shown(p: float) -> str:
     """A p value in words that never says that it is nil."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    return "p < 0.001" if p < 0.001 else say("p = {p:.3f}", p=p)
 
 
 def invert(evaluate: Evaluate, information: float, level: float) -> Inverted:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from balanza.kernels import within
+from balanza.progress import shown
 
 BATCH_CELLS = 4_000_000
 
@@ -109,7 +110,8 @@ def draw(
     n_stretches = max(1, null.paths.shape[1])
     cells = max(len(treatment) * n_stretches, len(weights) * n_stretches, null.mass.shape[1])
     size = max(1, BATCH_CELLS // cells)
-    parts = [_batch(null, orders[start : start + size]) for start in range(0, len(orders), size)]
+    starts = range(0, len(orders), size)
+    parts = [_batch(null, orders[at : at + size]) for at in shown(starts, len(starts), "batches of reassignments")]
     return Scores(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 

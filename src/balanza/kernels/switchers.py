@@ -15,6 +15,8 @@ from typing import Literal
 
 import numpy as np
 
+from balanza.say import say
+
 
 class NoStayers(ValueError):
     """No switcher has a unit with the same first treatment that stays."""
@@ -127,7 +129,7 @@ def switching(
         length = min(block.seen.shape[1], len(before.effect), block.first - 1)
         before.add(block, outcome[block.units][:, block.first - 2 - np.arange(length)] - base, base)
     if not used.any():
-        raise NoStayers("no switcher has a comparison")
+        raise NoStayers(say("no switcher has a comparison"))
     status_quo = after.status_quo / float(after.weight.sum())
     return Switching(after.horizons(codes), before.horizons(codes), used, controls, status_quo)
 

@@ -24,6 +24,7 @@ from balanza.kernels.group_time import (
     arranged,
     group_time,
 )
+from balanza.say import say
 
 Found = tuple[np.ndarray, np.ndarray]
 
@@ -81,7 +82,7 @@ def triple_difference(
 
     for g in cohorts:
         if (others == g).all():
-            raise Infeasible("there is no cohort to compare with")
+            raise Infeasible(say("there is no cohort to compare with"))
         period, rest = _periods(outcome.shape[1], int(g), base), others[others != g]
         own = against(int(g), (cohort == g) & ~eligible)
         triples = [
@@ -101,7 +102,7 @@ def triple_difference(
         influence=None,
     )
     if np.isnan(cells.att[cells.period >= cells.cohort]).all():
-        raise Infeasible("no cell after the start can be estimated")
+        raise Infeasible(say("no cell after the start can be estimated"))
     return sums.aggregate(cells)
 
 

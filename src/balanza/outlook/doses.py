@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from balanza.outlook.scenario_file import Course, Intervention, Move, Scenario
 from balanza.outlook.settings import Settings
+from balanza.say import say
 
 Floats = NDArray[np.float64]
 YEAR = 12
@@ -163,8 +164,16 @@ def _hired(wanted: Floats, settings: Settings, limited: list[str]) -> Floats:
     if (hired < wanted - 1e-9).any():
         late = int((hired < wanted - 1e-9).sum())
         limited.append(
-            f"Hiring is held to {settings.guard.hired_a_year:,.0f} elements a year: the plan lags for {late} months"
-            + (f", and ends {wanted[-1] - hired[-1]:,.0f} short." if hired[-1] < wanted[-1] - 1e-9 else ".")
+            say(
+                "Hiring is held to {most:,.0f} elements a year: the plan lags for {late} months",
+                most=settings.guard.hired_a_year,
+                late=late,
+            )
+            + (
+                say(", and ends {short:,.0f} short.", short=wanted[-1] - hired[-1])
+                if hired[-1] < wanted[-1] - 1e-9
+                else "."
+            )
         )
     return hired
 
@@ -174,7 +183,11 @@ def _within_budget(freed: float, country: Country, settings: Settings, limited: 
     room = max(0.0, settings.prevention.most * 1e6 - float(country.pesos.sum()))
     if freed > room:
         limited.append(
-            f"The programme is held to {settings.prevention.most:,.0f} million pesos a year: "
-            f"{(freed - room) / 1e6:,.0f} million of what is freed are not spent on it."
+            say(
+                "The programme is held to {most:,.0f} million pesos a year: {rest:,.0f} million of what"
+                " is freed are not spent on it.",
+                most=settings.prevention.most,
+                rest=(freed - room) / 1e6,
+            )
         )
     return min(freed, room)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from balanza.errors import PanelError
 from balanza.outlook.scenario_file import Effect, Normal
 from balanza.provenance import read_json
+from balanza.say import say
 
 Floats = NDArray[np.float64]
 ABOVE = 0.8413447460685429
@@ -106,19 +107,21 @@ def resolve(effect: Effect, studies: Path | None) -> EffectSet:
 def _claimed(effect: Effect, studies: Path | None) -> EffectSet | str:
     """The claimed set, or why there is none."""
     if effect.study is None:
-        return "No study of this project estimates it."
+        return say("No study of this project estimates it.")
     folder = (studies or Path()) / effect.study
     if studies is None or not (folder / "comparison.json").is_file():
-        return f"The study {effect.study} was not run."
+        return say("The study {study} was not run.", study=effect.study)
     if not (folder / "identification.json").is_file():
-        return f"The study {effect.study} names no causal graph, so that nothing identifies the effect."
+        return say(
+            "The study {study} names no causal graph, so that nothing identifies the effect.", study=effect.study
+        )
     arms = read_json(folder / "identification.json")["arms"]
     arm = next((arm for arm in arms if arm["treatment"] == effect.treatment), None)
     comparison = read_json(folder / "comparison.json")
     rows = [row for row in comparison["rows"] if row["estimator"] == comparison["headline"]]
     row = next((row for row in rows if row["treatment"] == effect.treatment), None)
     if arm is None or row is None:
-        return f"The study {effect.study} has no estimate of {effect.treatment}."
+        return say("The study {study} has no estimate of {treatment}.", study=effect.study, treatment=effect.treatment)
     covariance = folder / "estimates" / f"{row['stem']}.covariance.parquet"
     origin = Origin(effect.study, row["estimator"], row["treatment"], covariance)
     return _identified(origin, arm, row, _honest(folder / "checks" / "honest_did.json", row["stem"]))
@@ -129,15 +132,24 @@ def _identified(
 ) -> EffectSet | str:
     study = origin.study
     if not arm["identified_here"]:
-        return f"The study {study} does not identify it: {arm['reason']}"
+        return say("The study {study} does not identify it: {reason}", study=study, reason=arm["reason"])
     if row["status"] != "ran" or row["scale"] != "log":
-        return f"The headline of the study {study} did not run, or not on the log scale."
+        return say("The headline of the study {study} did not run, or not on the log scale.", study=study)
     low, high = honest or row["interval"]
     kind: Literal["honest interval", "interval"] = "honest interval" if honest else "interval"
     if low is None or high is None or low <= 0 <= high:
-        return f"The {kind} of the study {study} is unbounded or contains zero."
-    reason = f"The study {study} identifies it, and its {kind} leaves zero out."
-    return EffectSet(kind, float(low), float(high), reason, f"study {study}, {row['title']}", origin=origin)
+        return say(
+            "The {kind} of the study {study} is unbounded or contains zero.",
+            kind=say("honest interval") if honest else say("interval"),
+            study=study,
+        )
+    reason = say(
+        "The study {study} identifies it, and its {kind} leaves zero out.",
+        study=study,
+        kind=say("honest interval") if honest else say("interval"),
+    )
+    source = say("study {study}, {title}", study=study, title=row["title"])
+    return EffectSet(kind, float(low), float(high), reason, source, origin=origin)
 
 
 def _honest(path: Path, stem: str) -> tuple[float | None, float | None] | None:

@@ -77,14 +77,13 @@ def read(path: Path, digest: str | None = None) -> ForecastFile:
         If there is no such file, it is no forecast, or its content does not have the digest that it bears or the one
         that is asked for.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from balanza import bounded
 
     try:
-        table = pq.read_table(path)
+        table = bounded.read_parquet(path)
     except FileNotFoundError:
         raise SourceError("there is no such file", where=str(path)) from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (ValueError, OSError) as error:
         raise SourceError(f"not readable as parquet: {str(error).splitlines()[0]}", where=str(path)) from None
     card = _card(table, path)
     found = _unpack(table, card["about"], path)

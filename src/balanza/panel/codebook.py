@@ -38,8 +38,10 @@ def load_codebook(path: Path) -> list[Variable]:
     """
     variables = []
     for name, entry in read_yaml(path).items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("tables", []), list):
+            raise PanelError(f"{name} has no keys, or no list of tables", where=str(path), cure="Describe it")
         if set(entry) != _KEYS:
-            odd = ", ".join(sorted(set(entry) ^ _KEYS))
+            odd = ", ".join(sorted(map(str, set(entry) ^ _KEYS)))
             raise PanelError(f"the keys of {name} differ from the others in: {odd}", where=str(path), cure="Correct it")
         variables.append(Variable(name, **{**entry, "tables": tuple(entry["tables"])}))
     return variables

@@ -6,7 +6,7 @@ English stands in the sources; the Spanish of each message is in locale/es.po, w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ from functools import lru_cache
 from gettext import NullTranslations
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
+
+from balanza.report.said import translated
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -58,16 +61,25 @@ ENGLISH = Language("en", "English", "en", "en-US")
 SPANISH = Language("es", "Español", "es_MX", "es-MX", "es/")
 LANGUAGES = (ENGLISH, SPANISH)
 _ACTIVE: ContextVar[Language] = ContextVar("language", default=ENGLISH)
+_SENTENCES: ContextVar[Mapping[str, Any]] = ContextVar("sentences", default=MappingProxyType({}))
 
 
 @contextmanager
-def speaking(language: Language) -> Iterator[None]:
-    """Write in a language, for as long as the block lasts."""
-    before = _ACTIVE.set(language)
+def speaking(language: Language, sentences: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Write in a language, for as long as the block lasts.
+
+    Parameters
+    ----------
+    language : Language
+    sentences : mapping, optional
+        What the sentences of the results were made of (`balanza.report.said`), by their English text.
+    """
+    before, known = _ACTIVE.set(language), _SENTENCES.set(sentences or {})
     try:
         yield
     finally:
         _ACTIVE.reset(before)
+        _SENTENCES.reset(known)
 
 
 def active() -> Language:
@@ -137,7 +149,9 @@ def install(templates: Environment) -> None:
 
 def said(text: str | None) -> str:
     """A text that no template has: of a result, a study file or a configuration, in the active language where known."""
-    return gettext(str(text or ""))
+    if not text or active() == ENGLISH:
+        return str(text or "")
+    return translated(text, _SENTENCES.get(), gettext, ngettext, figures)
 
 
 def figures(text: str) -> str:

@@ -14,6 +14,7 @@ from balanza.config import load_study
 from balanza.contract import Study
 from balanza.provenance import read_json
 from balanza.registry import chosen
+from balanza.report import said
 from balanza.report.language import LANGUAGES
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class WorldResults:
     """What a run found for a world.
 
     `waiting` lists the studies that lack a file of the user's; `provenance` is what `trace` wrote, None where it did
-    not; `annex` is whether `make annex` has been called.
+    not; `annex` is whether `make annex` has been called; `sentences` tells by its English text what each sentence was
+    made of (`balanza.say`).
     """
 
     config: Mapping[str, Any]
@@ -95,6 +97,7 @@ class WorldResults:
     outlook: OutlookResults | None = None
     provenance: Mapping[str, Any] | None = None
     annex: bool = False
+    sentences: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def synthetic(self) -> bool:
@@ -134,6 +137,7 @@ def load_world(
     ran, idle = (
         [load_study(path, config["level"], config["draws"]) for path in paths] for paths in (study_files, waiting)
     )
+    read = [*(f"studies/{study.name}" for study in ran), *(f"graph/{name}" for name in graphs), "versus", "outlook"]
     return WorldResults(
         config=config,
         quality=read_json(results / "quality.json"),
@@ -148,6 +152,7 @@ def load_world(
         outlook=_load_outlook(results / "outlook"),
         provenance=read_json(traced) if (traced := results / "provenance.json").is_file() else None,
         annex=(results / "annex.html").is_file(),
+        sentences=said.in_folders(results / name for name in read),
     )
 
 

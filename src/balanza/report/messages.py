@@ -13,9 +13,11 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po, write_po
 
+from balanza.contract import EstimatorSpec
 from balanza.graph.load import load
 from balanza.panel.breaks import BREAKS
 from balanza.panel.quality import SECTIONS
+from balanza.registry import SPEC_TYPE, registry
 
 PACKAGE = Path(__file__).parents[1]
 KEYWORDS: dict[str, Any] = {
@@ -25,6 +27,8 @@ KEYWORDS: dict[str, Any] = {
     "ngettext": (1, 2),
     "pgettext": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
+    "say": None,
+    "say_n": (1, 2),
 }
 METHODS = (
     ("report/templates/*.html.j2", "jinja2.ext:babel_extract"),
@@ -88,6 +92,18 @@ def _messages() -> Iterator[tuple[Any, str | None]]:
         for path in sorted(PACKAGE.glob(pattern)):
             for _, message, _, context in extract_from_file(method, path, KEYWORDS, options=OPTIONS):
                 yield message, context
+    for text in _of_specs():
+        yield text, None
+
+
+def _of_specs() -> Iterator[str]:
+    """What pages show of the estimators and checks of this package."""
+    for what in SPEC_TYPE:
+        for entry in registry(what).entries.values():
+            spec = entry.spec
+            if entry.module.startswith("balanza."):
+                shown = (spec.estimand, *spec.assumptions) if isinstance(spec, EstimatorSpec) else (spec.question,)
+                yield from (spec.title, *shown)
 
 
 def _files(config: Path, pattern: str, shipped: Collection[str] | None) -> list[Path]:

@@ -95,7 +95,7 @@ def _studies(world: WorldResults) -> dict[str, str]:
 
 def _write_page(world: WorldResults, out: Path, name: str) -> None:
     for spoken in LANGUAGES:
-        with speaking(spoken):
+        with speaking(spoken, world.sentences):
             if name == "brief":
                 typeset(*brief.of_world(world), out / spoken.brief)
                 continue

@@ -85,7 +85,7 @@ def write(results: Path, scores: Path, study_files: Iterable[Path], out: Path) -
     titles = {file.name: file.title for file in map(load_study_file, study_files)}
     draws = max((row["n"] for row in found["rows"]), default=0)
     for language in LANGUAGES:
-        with speaking(language):
+        with speaking(language, found.get("messages")):
             env = environment(Frame(config), list(titles.items()), out.stem)
             page, file = env.get_template("validation.html.j2"), out.parent / language.folder / out.name
             publish(page, file, found=found, draws=draws, kinds=_kinds(found, titles))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from balanza import bounded
 from balanza.errors import SourceError
 from balanza.places import STATES, state_code
 from balanza.sources._files import FETCH_AGAIN
@@ -60,10 +61,10 @@ def read_parquet(path: Path) -> pd.DataFrame:
     Raises
     ------
     SourceError
-        If the file is not whole.
+        If the file is not whole, or `balanza.bounded` refuses it.
     """
     try:
-        table = pd.read_parquet(path, engine="pyarrow")
+        table = bounded.read_frame(path)
     except (OSError, ValueError) as error:
         raise SourceError(f"not a whole parquet file ({error})", where=path.name, cure=FETCH_AGAIN) from error
     return table.set_axis(range(1, len(table) + 1))

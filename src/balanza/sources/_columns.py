@@ -6,9 +6,6 @@ different cells and not on each of them.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from balanza.errors import SourceError
-from balanza.sources._files import FETCH_AGAIN, encoding_of, file_blocks
-from balanza.sources._layout import require_columns
+from balanza.sources._files import FETCH_AGAIN, decode, encoding_of, file_blocks, read_bytes
+from balanza.sources._layout import csv_rows, require_columns
 
 
 def read_columns(
@@ -56,7 +53,7 @@ def read_columns(
         than the header (a file cut short).
     """
     if isinstance(source, Path) and source.suffix == ".gz":
-        source = _unpacked(source)
+        source = read_bytes(source)
     encoding = encoding_of([source] if isinstance(source, bytes) else file_blocks(source), *encodings, where=where)
     header = _header(source, encoding, delimiter, where)
     official = require_columns(pd.DataFrame([header], columns=header), columns, where=where).iloc[0]
@@ -73,20 +70,13 @@ def read_columns(
     return pd.DataFrame(used)
 
 
-def _unpacked(path: Path) -> bytes:
-    try:
-        return gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, zlib.error) as error:
-        raise SourceError(f"not a whole gzip file ({error})", where=path.name, cure=FETCH_AGAIN) from error
-
-
 def _header(source: Path | bytes, encoding: str, delimiter: str, where: str) -> list[str]:
     blocks: Iterator[bytes] = iter([source]) if isinstance(source, bytes) else file_blocks(source)
-    line = next(blocks, b"").partition(b"\n")[0].decode(encoding)
-    header = next(csv.reader([line], delimiter=delimiter), [])
-    if not header:
+    line = decode(next(blocks, b"").partition(b"\n")[0], encoding.removesuffix("-sig"), where=where)
+    rows = csv_rows(line, where=where, delimiter=delimiter)
+    if not rows or not rows[0][1]:
         raise SourceError("the file is empty", where=where, cure=FETCH_AGAIN)
-    return header
+    return rows[0][1]
 
 
 def _read(
@@ -117,7 +107,7 @@ def _read(
             arrow.ParseOptions(delimiter=delimiter, invalid_row_handler=keep_bad),
             arrow.ConvertOptions(include_columns=included, column_types=dict.fromkeys(included, text)),
         )
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise _unreadable(error, bad, where) from error
     raw: pd.DataFrame = cells.unify_dictionaries().to_pandas()
     del cells

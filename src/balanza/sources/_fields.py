@@ -1,10 +1,8 @@
-"""Fields that several layouts share: sheets of a workbook, states by code and name, amounts, quarters."""
+"""Fields that several layouts share: states by code and name, amounts, quarters."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -13,27 +11,9 @@ from balanza.errors import SourceError
 from balanza.places import STATES, state_codes
 from balanza.sources._layout import FETCH_AGAIN, month_start
 
-_AMOUNT = r"-?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"
-
-
-def first_sheet(path: Path) -> list[tuple[object, ...]]:
-    """The rows of a workbook's first sheet as plain values, formulas by their stored results.
-
-    Raises
-    ------
-    SourceError
-        If the file is no whole workbook, or the sheet is empty.
-    """
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        rows = list(load_workbook(path, data_only=True).worksheets[0].values)
-    except (BadZipFile, InvalidFileException, KeyError, EOFError) as error:
-        raise SourceError(f"not a whole workbook ({error})", where=path.name, cure=FETCH_AGAIN) from error
-    if not any(cell is not None for row in rows for cell in row):
-        raise SourceError("the sheet is empty", where=path.name, cure=FETCH_AGAIN)
-    return rows
+_AMOUNT = r"-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?"
+_LARGEST = 1e15
+"""Of an amount: beyond it pesos are no longer told apart from their cents, and no budget comes near."""
 
 
 def coded_states(codes: pd.Series, names: pd.Series, *, where: str) -> pd.Series:
@@ -118,14 +98,17 @@ def amounts(series: pd.Series, *, where: str, negative: bool = False) -> pd.Seri
     filled = text != ""
     no_number = filled & ~text.str.fullmatch(_AMOUNT)
     below = filled & text.str.startswith("-") & (not negative)
-    if (no_number | below).any():
-        row: Any = (no_number | below).idxmax()
+    numbers = pd.Series(pd.to_numeric(text.where(filled & ~no_number)), index=series.index).astype("float64")
+    large = numbers.abs() > _LARGEST
+    if (no_number | below | large).any():
+        row: Any = (no_number | below | large).idxmax()
+        kind = "is not a number" if no_number[row] else "is too large" if large[row] else "is negative"
         raise SourceError(
-            f"the amount {series[row]!r} {'is not a number' if no_number[row] else 'is negative'}",
+            f"the amount {series[row][:40]!r} {kind}",
             where=f"{where}, row {row}, column {series.name}",
             cure="Correct the cell",
         )
-    return pd.Series(pd.to_numeric(text.where(filled)), index=series.index).astype("float64")
+    return numbers
 
 
 def quarter_start(series: pd.Series, *, where: str) -> np.ndarray:
@@ -136,7 +119,7 @@ def quarter_start(series: pd.Series, *, where: str) -> np.ndarray:
     SourceError
         If a cell is no quarter; names row and column.
     """
-    parts = series.str.extract(r"^(\d{4})-Q([1-4])$")
+    parts = series.str.extract(r"^([0-9]{4})-Q([1-4])$")
     wrong = parts[0].isna()
     if wrong.any():
         row: Any = wrong.idxmax()
@@ -145,4 +128,4 @@ def quarter_start(series: pd.Series, *, where: str) -> np.ndarray:
             where=f"{where}, row {row}, column {series.name}",
             cure='Write it as in "2019-Q3"',
         )
-    return month_start(parts[0].astype("int64"), 3 * parts[1].astype("int64") - 2)
+    return month_start(parts[0].astype("int64"), 3 * parts[1].astype("int64") - 2, where=where)

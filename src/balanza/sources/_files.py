@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import gzip
+import io
+import lzma
 import re
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from balanza.errors import SourceError
 
 FETCH_AGAIN = "Delete the file and fetch it again"
 # "Ã±" and "Â¿" are what the two bytes of a UTF-8 letter look like once read as cp1252: no Spanish text holds them.
 _SPOILT = re.compile("Ã[\u0080-\u00bf\u2018-\u2026\u20ac\u0152-\u0178\u02c6\u02dc]|Â[\u00a0-\u00bf]|\ufffd")
-_BLOCK = 1 << 24
+_BLOCK = 1 << 22
+MOST_BYTES = 1 << 30
+"""The most that a packed file may hold once unpacked, unless its reader says otherwise."""
+_OPENERS: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 
 
 def read_text(path: Path, *encodings: str) -> str:
@@ -33,15 +42,50 @@ def read_text(path: Path, *encodings: str) -> str:
     ------
     SourceError
         If the file is in another encoding (cp1252 bytes where UTF-8 is promised, or the reverse), holds letters spoilt
-        in an earlier conversion, or is a gzip file cut short.
+        in an earlier conversion, or is a gzip file cut short or too large.
+    """
+    return decode(read_bytes(path), *encodings, where=path.name)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, unpacked if its name ends in .gz.
+
+    Raises
+    ------
+    SourceError
+        If such a file is no gzip file, or `unpacked` refuses it.
     """
     raw = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            raw = gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            raise SourceError(f"not a whole gzip file ({error})", where=path.name, cure=FETCH_AGAIN) from error
-    return decode(raw, *encodings, where=path.name)
+    if path.suffix != ".gz":
+        return raw
+    if not raw.startswith(b"\x1f\x8b"):
+        raise SourceError("not a whole gzip file (its first bytes are others)", where=path.name, cure=FETCH_AGAIN)
+    return unpacked(raw, where=path.name)
+
+
+def unpacked(raw: bytes, *, where: str, kind: str = "gzip file", max_bytes: int = MOST_BYTES) -> bytes:
+    """Bytes out of gzip, bzip2 or xz, told by their first bytes; others come back as they are.
+
+    Raises
+    ------
+    SourceError
+        If they are cut short or damaged, or hold more than `max_bytes`, of which no more is unpacked.
+    """
+    opener = next((opener for mark, opener in _OPENERS.items() if raw.startswith(mark)), None)
+    if opener is None:
+        return raw
+    try:
+        with opener(io.BytesIO(raw)) as stream:
+            blocks, size = [], 0
+            while size <= max_bytes and (block := stream.read(_BLOCK)):
+                blocks.append(block)
+                size += len(block)
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise SourceError(f"not a whole {kind} ({error})", where=where, cure=FETCH_AGAIN) from error
+    if size > max_bytes:
+        problem = f"unpacks to more than the {max_bytes:,} bytes allowed"
+        raise SourceError(problem, where=where, cure="Get the file from its official address")
+    return b"".join(blocks)
 
 
 def decode(raw: bytes, *encodings: str, where: str) -> str:
@@ -114,7 +158,7 @@ def file_blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def read_zip_members(path: Path, pattern: str, *, max_bytes: int = 1 << 30) -> dict[str, bytes]:
+def read_zip_members(path: Path, pattern: str, *, max_bytes: int = MOST_BYTES) -> dict[str, bytes]:
     """All members of a zip whose path matches, in memory; nothing is unpacked to disk.
 
     Parameters
@@ -132,13 +176,45 @@ def read_zip_members(path: Path, pattern: str, *, max_bytes: int = 1 << 30) -> d
         If the zip is cut short or damaged, a member's path leads outside, the members are larger than allowed, or none
         matches.
     """
+    with _zip(path, "zip file") as archive:
+        members = [item for item in archive.infolist() if fnmatch(item.filename.lower(), pattern)]
+        _check_members(members, pattern, max_bytes, path.name)
+        return {item.filename: _content(archive, item) for item in members}
+
+
+def _content(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> bytes:
+    """As many bytes as a member says to have: `ZipFile.read` would unpack whatever it holds before it looked."""
+    with archive.open(item) as stream:
+        return stream.read(item.file_size)
+
+
+def verify_zip(path: Path, *, max_bytes: int, kind: str) -> None:
+    """Unpack all of a zip once in blocks, for libraries that believe the sizes that it states.
+
+    Raises
+    ------
+    SourceError
+        As in `read_zip_members`, where the file is called a `kind`.
+    """
+    with _zip(path, kind) as archive:
+        _check_members(archive.infolist(), "*", max_bytes, path.name)
+        for item in archive.infolist():
+            with archive.open(item) as stream:
+                while stream.read(_BLOCK):
+                    pass
+
+
+# What zipfile raises on damage: also of offsets beyond the end, methods unknown to it, and members with a password.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError, struct.error)
+
+
+@contextmanager
+def _zip(path: Path, kind: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [item for item in archive.infolist() if fnmatch(item.filename.lower(), pattern)]
-            _check_members(members, pattern, max_bytes, path.name)
-            return {item.filename: archive.read(item) for item in members}
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise SourceError(f"not a whole zip file ({error})", where=path.name, cure=FETCH_AGAIN) from error
+            yield archive
+    except _DAMAGE as error:
+        raise SourceError(f"not a whole {kind} ({error})", where=path.name, cure=FETCH_AGAIN) from error
 
 
 def _check_members(members: list[zipfile.ZipInfo], pattern: str, max_bytes: int, where: str) -> None:
@@ -154,7 +230,7 @@ def _check_members(members: list[zipfile.ZipInfo], pattern: str, max_bytes: int,
         raise SourceError(problem, where=where, cure=cure)
 
 
-def read_zip_member(path: Path, suffix: str, *, max_bytes: int = 1 << 30) -> bytes:
+def read_zip_member(path: Path, suffix: str, *, max_bytes: int = MOST_BYTES) -> bytes:
     """The largest member of a zip with that suffix, which is the data in SESNSP's archives; see `read_zip_members`."""
     members = read_zip_members(path, f"*{suffix.lower()}", max_bytes=max_bytes)
     return max(members.values(), key=len)

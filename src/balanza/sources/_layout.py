@@ -8,6 +8,7 @@ of their file (the header included) as index, so that an error can point at the 
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
@@ -25,6 +26,7 @@ __all__ = [
     "MONTHS",
     "MONTH_NAMES",
     "counts",
+    "csv_rows",
     "decode",
     "melt_months",
     "month_number",
@@ -63,7 +65,27 @@ MONTHS: dict[str, int] = {
 }
 """Spanish names and abbreviations of the months in lower case, to 1 to 12; look names up with `month_number`."""
 
-_WHOLE_NUMBER = r"(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.0*)?"
+_WHOLE_NUMBER = r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.0*)?"
+_LARGEST, _MOST_LETTERS = 10**14, 20
+"""Of a count: floats are exact far beyond it, and no country has as many people, pesos or bullets."""
+
+
+def csv_rows(text: str, *, where: str, delimiter: str = ",") -> list[tuple[int, list[str]]]:
+    """The rows of a csv text, each with its number in the file and its cells stripped of blanks.
+
+    Raises
+    ------
+    SourceError
+        If a cell is longer than 131,072 letters (a quote that is never closed makes one), or a line ends in its middle.
+    """
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except csv.Error as error:
+        at = f"{where}, row {reader.line_num}"
+        raise SourceError(
+            f"not readable as csv ({error})", where=at, cure="Check its quotes and ends of lines"
+        ) from None
 
 
 def table(text: str, *, where: str, delimiter: str = ",", skip: int = 0) -> pd.DataFrame:
@@ -87,8 +109,7 @@ def table(text: str, *, where: str, delimiter: str = ",", skip: int = 0) -> pd.D
     SourceError
         If the file is empty, or a row has more or fewer cells than the header (a file cut short).
     """
-    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
-    lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader][skip:]
+    lines = csv_rows(text, where=where, delimiter=delimiter)[skip:]
     if not lines:
         raise SourceError("the file is empty", where=where, cure=FETCH_AGAIN)
     header = lines[0][1]
@@ -170,15 +191,16 @@ def counts(series: pd.Series, *, where: str) -> pd.Series:
     SourceError
         If a cell is negative or no whole number; names row and column.
     """
-    if not pd.api.types.is_numeric_dtype(series):
+    if not pd.api.types.is_any_real_numeric_dtype(series):
         codes, cells = pd.factorize(series)  # cells repeat: what follows is done once for each different one
         text = pd.Series(cells).astype(str).str.strip()
-        wrong = (text != "") & ~text.str.fullmatch(_WHOLE_NUMBER)
+        wrong = (text != "") & ~(text.str.fullmatch(_WHOLE_NUMBER) & (text.str.len() <= _MOST_LETTERS))
         numbers = pd.Series(pd.to_numeric(text.str.replace(",", "").where((text != "") & ~wrong))).astype("Int64")
         _refuse_counts(series, np.append(wrong, False)[codes], where)
         values = numbers.array.take(codes, allow_fill=True)
         return pd.Series(values, index=series.index, name=series.name)
-    _refuse_counts(series, ((series < 0) | (series % 1 != 0)).to_numpy(bool, na_value=False) & series.notna(), where)
+    wrong = (series < 0) | (series % 1 != 0) | (series > _LARGEST)
+    _refuse_counts(series, wrong.to_numpy(bool, na_value=False) & series.notna(), where)
     return series.astype("Int64")
 
 
@@ -187,9 +209,11 @@ def _refuse_counts(series: pd.Series, wrong: Any, where: str) -> None:
         return
     position = int(np.argmax(wrong))
     cell = series.iloc[position]
-    kind = "is negative" if str(cell).strip().startswith("-") else "is not a whole number"
+    text = str(cell).strip()
+    large = re.fullmatch(_WHOLE_NUMBER, text) is not None
+    kind = "is negative" if text.startswith("-") else "is too large" if large else "is not a whole number"
     raise SourceError(
-        f"the count {str(cell)!r} {kind}",
+        f"the count {text[:40]!r} {kind}",
         where=f"{where}, row {series.index[position]}, column {series.name}",
         cure="Correct the cell, or leave it blank if the figure is not known",
     )
@@ -249,7 +273,7 @@ def melt_months(
     for number, column in columns:
         figures = counts(frame[column], where=where)
         rows = np.flatnonzero(figures.notna())
-        period = month_start(frame[year].to_numpy(np.int64)[rows], number)
+        period = month_start(frame[year].to_numpy(np.int64)[rows], number, where=where)
         figures = figures.iloc[rows].astype(np.int64)
         months.append(frame[list(ids)].iloc[rows].assign(period=period, **{value: figures}))
     long = pd.concat(months, ignore_index=True)
@@ -258,9 +282,19 @@ def melt_months(
     return long
 
 
-def month_start(year: Any, month: Any) -> np.ndarray:
-    """The first days of months as datetime64[us], from arrays of years and of months 1 to 12."""
-    months = (np.asarray(year, np.int64) - 1970) * 12 + np.asarray(month, np.int64) - 1
+def month_start(year: Any, month: Any, *, where: str) -> np.ndarray:
+    """The first days of months as datetime64[us], from arrays of years and of months 1 to 12.
+
+    Raises
+    ------
+    SourceError
+        If a year is not from 1900 to 2100: far years would come round to other ones.
+    """
+    years = np.asarray(year, np.int64)
+    wrong = years[(years < 1900) | (years > 2100)]
+    if wrong.size:
+        raise SourceError(f"{wrong[0]} is not a year from 1900 to 2100", where=where, cure="Correct the year")
+    months = (years - 1970) * 12 + np.asarray(month, np.int64) - 1
     return months.astype("datetime64[M]").astype("datetime64[us]")
 
 

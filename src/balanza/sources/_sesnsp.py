@@ -105,7 +105,7 @@ def _municipalities(frame: pd.DataFrame, where: str) -> pd.Series:
     codes = recode(frame["Cve. Municipio"], lambda code: code.zfill(5))
     pairs = pd.DataFrame({"Cve. Municipio": codes, "state": frame["state"]}).drop_duplicates().astype(str)
     published = pairs["Cve. Municipio"]
-    wrong = ~published.str.fullmatch(r"\d{5}") | (published.str[:2] != pairs["state"])
+    wrong = ~published.str.fullmatch(r"[0-9]{5}") | (published.str[:2] != pairs["state"])
     problem = "is no municipality of the state beside it"
     refuse(published, wrong, problem, where=where, cure="Correct the code or Clave_Ent")
     return codes
@@ -115,7 +115,7 @@ def wide_schema(place: str, keys: Mapping[str, str], value: str = "files") -> An
     """The schema of a tidy table of `read_wide`; that its keys are unique `read_wide` has checked on the wide rows."""
     import pandera.pandas as pa
 
-    pattern = r"\d{5}$" if place == "cvegeo" else r"(0[1-9]|[12]\d|3[0-2])$"
+    pattern = r"[0-9]{5}$" if place == "cvegeo" else r"(0[1-9]|[12][0-9]|3[0-2])$"
     columns = {place: pa.Column(str, pa.Check.str_matches(pattern)), "period": pa.Column("datetime64[us]")}
     columns |= {key: pa.Column("category") for key in keys.values()}
     columns[value] = pa.Column("int64", pa.Check.ge(0))

@@ -7,10 +7,8 @@ totals, and they must close.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +16,7 @@ import pandas as pd
 
 from balanza.errors import SourceError
 from balanza.sources._fields import coded_states, require_all_states
-from balanza.sources._layout import FETCH_AGAIN, counts, no_blanks, read_text, unique_keys, validate
+from balanza.sources._layout import FETCH_AGAIN, counts, csv_rows, no_blanks, read_text, unique_keys, validate
 
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
@@ -26,9 +24,9 @@ if TYPE_CHECKING:
 FIGURES = ("population", "men", "women")
 _HEADER = re.compile("Total,Hombres?,Mujer(es)?")
 
-_STATE = r"^=CONCATENAR\([0 ]?,(\d{2})\)$"
-_MUNICIPALITY = r"^(\d{2}) (\d{3})$"
-_FOOTER = re.compile(r"FUENTE: INEGI\. Censo de Población y Vivienda (\d{4})")
+_STATE = r"^=CONCATENAR\([0 ]?,([0-9]{2})\)$"
+_MUNICIPALITY = r"^([0-9]{2}) ([0-9]{3})$"
+_FOOTER = re.compile(r"FUENTE: INEGI\. Censo de Población y Vivienda ([0-9]{4})")
 
 
 def schema() -> DataFrameSchema:
@@ -38,7 +36,7 @@ def schema() -> DataFrameSchema:
     return pa.DataFrameSchema(
         {
             "source": pa.Column(str),
-            "cvegeo": pa.Column(str, pa.Check.str_matches(r"^\d{5}$")),
+            "cvegeo": pa.Column(str, pa.Check.str_matches(r"^[0-9]{5}$")),
             "year": pa.Column("int64", pa.Check.in_range(1900, 2100)),
             **{name: pa.Column("int64", pa.Check.ge(0)) for name in FIGURES},
         },
@@ -88,7 +86,7 @@ def _read(source: str, path: Path) -> pd.DataFrame:
 
 def _rows(text: str, where: str) -> tuple[pd.DataFrame, int]:
     """The rows between the header and the footer, numbered as in the file, and the year that the footer names."""
-    lines = [[cell.strip() for cell in row] for row in csv.reader(StringIO(text, newline=""))]
+    lines = [row for _, row in csv_rows(text, where=where)]
     headers = [i for i, row in enumerate(lines) if _HEADER.fullmatch(",".join(row[2:5]))]
     if len(headers) != 1:
         raise SourceError(

@@ -62,7 +62,7 @@ def read(files: Mapping[str, Path]) -> pd.DataFrame:
 
 
 def _months(cells: pd.Series, where: str) -> np.ndarray:
-    parts = cells.str.extract(r"^(\d{4})-(0[1-9]|1[0-2])-01$")
+    parts = cells.str.extract(r"^([0-9]{4})-(0[1-9]|1[0-2])-01$")
     number = parts[0].astype("Int64") * 12 + parts[1].astype("Int64")
     wrong = number.isna() | (number.diff().fillna(1) != 1)
     if wrong.any():
@@ -72,4 +72,4 @@ def _months(cells: pd.Series, where: str) -> np.ndarray:
             where=f"{where}, row {row}, column PERIODO",
             cure="One row per month, each by its first day, without gaps or repeats",
         )
-    return month_start(parts[0].astype("int64"), parts[1].astype("int64"))
+    return month_start(parts[0].astype("int64"), parts[1].astype("int64"), where=where)

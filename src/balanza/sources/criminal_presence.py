@@ -16,10 +16,9 @@ from typing import Any
 
 import pandas as pd
 
-from balanza.errors import SourceError
 from balanza.sources._cells import dates, leave_out, municipality_codes, refuse, require_rows
-from balanza.sources._files import FETCH_AGAIN
 from balanza.sources._layout import counts, no_blanks, require_columns, unique_keys, validate
+from balanza.sources._workbook import first_sheet
 
 UNIDENTIFIED = ("Unidentified Criminal Group", "Other")
 """The values of `organisation` that name none."""
@@ -84,18 +83,6 @@ def read(files: Mapping[str, Path]) -> pd.DataFrame:
 
 
 def _first_sheet(path: Path) -> pd.DataFrame:
-    """The first sheet, indexed by its row numbers; streamed, since it has 65,000 rows."""
-    import zlib
-    from zipfile import BadZipFile
-
-    from openpyxl import load_workbook
-
-    try:
-        workbook = load_workbook(path, read_only=True, data_only=True)
-        rows = list(workbook.worksheets[0].iter_rows(values_only=True))
-        workbook.close()
-    except (BadZipFile, zlib.error, KeyError, EOFError, SyntaxError) as error:
-        raise SourceError(f"not a whole workbook ({error})", where=path.name, cure=FETCH_AGAIN) from error
-    if not rows:
-        raise SourceError("the first sheet is empty", where=path.name, cure=FETCH_AGAIN)
-    return pd.DataFrame(rows[1:], columns=list(rows[0]), index=range(2, len(rows) + 1)).dropna(how="all")
+    """The first sheet, indexed by its row numbers."""
+    header, *rows = first_sheet(path)
+    return pd.DataFrame(rows, columns=list(header), index=range(2, len(rows) + 2)).dropna(how="all")

@@ -51,7 +51,7 @@ SECOND_TOTAL = {
 }
 """Branches that the compiled files print again over the next one (2021-2023), to the branch that is meant."""
 
-_CODE = r"(?:\d-)?[A-Z]\d{3}"
+_CODE = r"(?:[0-9]-)?[A-Z][0-9]{3}"
 _TOTAL = "TOTAL"
 _PESO = 1.0
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from balanza.errors import SourceError
 from balanza.places import plain_name, state_code
-from balanza.sources._fields import first_sheet, require_all_states
+from balanza.sources._fields import require_all_states
 from balanza.sources._layout import (
     FETCH_AGAIN,
     counts,
@@ -28,6 +28,7 @@ from balanza.sources._layout import (
     unique_keys,
     validate,
 )
+from balanza.sources._workbook import first_sheet
 
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
@@ -43,7 +44,7 @@ def schema() -> DataFrameSchema:
     return pa.DataFrameSchema(
         {
             "source": pa.Column(str),
-            "state": pa.Column(str, pa.Check.str_matches(r"^\d{2}$")),
+            "state": pa.Column(str, pa.Check.str_matches(r"^[0-9]{2}$")),
             "period": pa.Column("datetime64[us]"),
             "elements": pa.Column("int64", pa.Check.ge(0)),
         },
@@ -88,7 +89,11 @@ def _read(source: str, path: Path) -> pd.DataFrame:
         raise SourceError("no month holds a figure", where=where, cure=FETCH_AGAIN)
     tables = [
         pd.DataFrame(
-            {"state": pd.Series(codes), "period": month_start([period[0]] * len(cells), period[1]), "elements": cells}
+            {
+                "state": pd.Series(codes),
+                "period": month_start([period[0]] * len(cells), period[1], where=where),
+                "elements": cells,
+            }
         )
         for period, cells in published.items()
     ]
@@ -104,7 +109,7 @@ def _request(rows: Rows, where: str) -> tuple[Rows, Months, tuple[object, ...]]:
     """States, months by column and totals of the answer's own sheet: years over months, states, "Total mensual"."""
     first = {plain_name(str(cells[0])): row for row, cells in rows.items() if cells[0] is not None}
     total = next((row for name, row in first.items() if name.startswith("total")), None)
-    if "estado" not in first or total is None:
+    if "estado" not in first or total is None or total < first["estado"] + 2:
         raise SourceError(
             f"column Estado or the row of totals is missing (the first column has {', '.join(list(first)[:3])} ...)",
             where=where,
@@ -125,7 +130,7 @@ def _request(rows: Rows, where: str) -> tuple[Rows, Months, tuple[object, ...]]:
 def _yearly(rows: Rows, where: str) -> tuple[Rows, Months]:
     """States and months by column of a yearly sheet: entidad, ano, and a column per month."""
     header = rows[1]
-    if plain_name(str(header[1])) != "ano":
+    if len(header) < 3 or plain_name(str(header[1])) != "ano":
         raise SourceError("column ano is missing", where=where, cure="Get the workbook as it was published")
     states = {row: cells for row, cells in rows.items() if row > 1 and any(cell is not None for cell in cells)}
     years = {_year(cells[1], f"{where}, row {row}") for row, cells in states.items()}

@@ -34,7 +34,7 @@ def schema() -> Any:
 
     return pa.DataFrameSchema(
         {
-            "cvegeo": pa.Column(str, pa.Check.str_matches(r"\d{5}$")),
+            "cvegeo": pa.Column(str, pa.Check.str_matches(r"[0-9]{5}$")),
             "period": pa.Column("datetime64[us]"),
             "homicides": pa.Column("int64", pa.Check.ge(0)),
         },
@@ -74,7 +74,7 @@ def read(files: Mapping[str, Path]) -> pd.DataFrame:
     tidy = pd.DataFrame(
         {
             "cvegeo": municipality_codes(decoded(frame["ent_mun"]), where=where, padded=True),
-            "period": month_start(year, month),
+            "period": month_start(year, month, where=where),
             "homicides": homicides,
         }
     )

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from balanza.errors import SourceError
-from balanza.sources._cells import municipality_codes
+from balanza.sources._cells import municipality_codes, read_parquet
 from balanza.sources._layout import FETCH_AGAIN, counts, no_blanks, require_columns, unique_keys, validate
 
 _YEARS = (2019, 2020, 2021)
@@ -26,7 +26,7 @@ def schema() -> Any:
 
     return pa.DataFrameSchema(
         {
-            "cvegeo": pa.Column(str, pa.Check.str_matches(r"\d{5}$")),
+            "cvegeo": pa.Column(str, pa.Check.str_matches(r"[0-9]{5}$")),
             "year": pa.Column("int64", pa.Check.isin(_YEARS)),
             "homicides": pa.Column("int64", pa.Check.ge(0)),
             "homicides_icd": pa.Column("int64", pa.Check.ge(0)),
@@ -55,16 +55,11 @@ def read(files: Mapping[str, Path]) -> pd.DataFrame:
     SourceError
         If the file is damaged, lacks a column, holds a bad count or code, or its three years do not add up to its sum.
     """
-    import pyarrow as pa
-
     (path,) = files.values()
     where = path.name
-    try:
-        raw = pd.read_parquet(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(f"not a whole parquet file ({error})", where=where, cure=FETCH_AGAIN) from error
+    raw = read_parquet(path)
     names = [f"{stem}_{end}" for stem in _DEFINITIONS.values() for end in (*_YEARS, "3a")]
-    frame = require_columns(raw, ["cvegeo", *names], where=where).set_axis(pd.RangeIndex(1, len(raw) + 1))
+    frame = require_columns(raw, ["cvegeo", *names], where=where)
     unique_keys(frame, ["cvegeo"], where=where)
     cvegeo = municipality_codes(frame["cvegeo"], where=where, padded=True)
     figures = frame[names].apply(lambda column: no_blanks(counts(column, where=where), where=where).astype("int64"))

@@ -16,8 +16,8 @@ import pandas as pd
 
 from balanza.errors import SourceError
 from balanza.places import state_code
-from balanza.sources._fields import first_sheet
 from balanza.sources._layout import counts, no_blanks, validate
+from balanza.sources._workbook import first_sheet
 
 _OUTSIDE = {"Extranjero": "33", "No especificado": "99"}
 
@@ -28,7 +28,7 @@ def schema() -> Any:
 
     return pa.DataFrameSchema(
         {
-            "state": pa.Column(str, pa.Check.str_matches(r"\d{2}$")),
+            "state": pa.Column(str, pa.Check.str_matches(r"[0-9]{2}$")),
             "municipality": pa.Column(str, pa.Check.str_length(min_value=1)),
             "homonym": pa.Column("int64", pa.Check.ge(1)),
             "year": pa.Column("int64"),
@@ -95,7 +95,7 @@ def _columns(numbers: pd.Series, names: pd.Series, where: str) -> pd.DataFrame:
         role = "nation" if name == "Total" else "municipality" if number is None else "state"
         if role == "state":
             state = state_code(name, where=f"{where}, column {column + 1}")
-            if state != f"{int(number):02d}":
+            if str(number).split(".")[0].zfill(2) != state:
                 at = f"{where}, row estado, column {column + 1}"
                 raise SourceError(f"{name} is state {state}, not {number}", where=at, cure="Correct the number")
         elif name == "Extranjero" or state == _OUTSIDE["Extranjero"]:

@@ -8,10 +8,8 @@ up in every direction, and a file in which they do not is refused. Source: INEGI
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from balanza.sources._layout import (
     MONTH_NAMES,
     MONTHS,
     counts,
+    csv_rows,
     read_text,
     require_columns,
     unique_keys,
@@ -33,8 +32,8 @@ from balanza.sources._layout import (
 )
 
 _UNSPECIFIED = "No especificado"
-_STATE = re.compile(r"=CONCATENAR\(\s*0?\s*,\s*(\d{2})\s*\)")
-_MUNICIPALITY = re.compile(r"(\d{2}) (\d{3})")
+_STATE = re.compile(r"=CONCATENAR\(\s*0?\s*,\s*([0-9]{2})\s*\)")
+_MUNICIPALITY = re.compile(r"([0-9]{2}) ([0-9]{3})")
 _ABROAD = "33"
 
 
@@ -45,7 +44,7 @@ def schema() -> Any:
     return pa.DataFrameSchema(
         {
             "source": pa.Column(str),
-            "cvegeo": pa.Column(str, pa.Check.str_matches(r"\d{5}$")),
+            "cvegeo": pa.Column(str, pa.Check.str_matches(r"[0-9]{5}$")),
             "year": pa.Column("int64"),
             "month": pa.Column("Int64", pa.Check.in_range(1, 12), nullable=True),
             "homicides": pa.Column("int64", pa.Check.ge(0)),
@@ -81,8 +80,7 @@ def read(files: Mapping[str, Path]) -> pd.DataFrame:
 
 def _read_year(source: str, path: Path) -> pd.DataFrame:
     where = path.name
-    reader = csv.reader(StringIO(read_text(path, "cp1252"), newline=""))
-    lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    lines = csv_rows(read_text(path, "cp1252"), where=where)
     year, header = _preamble(lines, source, where)
     body = _body(lines, header, where)
     figures = body.drop(columns=["code", "name"]).apply(counts, where=where).fillna(0).astype("int64")
@@ -109,7 +107,7 @@ def _preamble(lines: list[tuple[int, list[str]]], source: str, where: str) -> tu
         raise SourceError("has no header row with Total and the months", where=where, cure=cure)
     said = " ".join(cell for _, row in lines[:header] for cell in row)
     asked = plain_name(said)
-    year = re.search(r"ano de registro (\d{4})", asked)
+    year = re.search(r"ano de registro ([0-9]{4})", asked)
     if year is None or "mun de ocurrencia" not in asked or "mes de registro" not in asked:
         raise SourceError(f"the preamble asks for something else: {said!r}", where=where, cure=cure)
     suffix = source.rpartition("_")[2]

@@ -6,7 +6,6 @@ anio_presupuestal. People who were beneficiaries at any time of the budget year.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +15,13 @@ import pandas as pd
 from balanza.errors import SourceError
 from balanza.sources._fields import coded_states, require_all_states
 from balanza.sources._layout import (
-    FETCH_AGAIN,
     counts,
     no_blanks,
-    read_text,
     require_columns,
     unique_keys,
     validate,
 )
+from balanza.sources._records import read_json, records_table
 
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
@@ -37,7 +35,7 @@ def schema() -> DataFrameSchema:
 
     return pa.DataFrameSchema(
         {
-            "state": pa.Column(str, pa.Check.str_matches(r"^\d{2}$")),
+            "state": pa.Column(str, pa.Check.str_matches(r"^[0-9]{2}$")),
             "year": pa.Column("int64", pa.Check.in_range(2019, 2100)),
             "men": pa.Column("int64", pa.Check.ge(0)),
             "women": pa.Column("int64", pa.Check.ge(0)),
@@ -93,11 +91,6 @@ def read(files: Mapping[str, Path]) -> pd.DataFrame:
 
 
 def _records(path: Path) -> pd.DataFrame:
-    try:
-        content = json.loads(read_text(path, "utf-8"))
-    except json.JSONDecodeError as error:
-        raise SourceError(f"not a whole JSON file ({error})", where=path.name, cure=FETCH_AGAIN) from error
+    content = read_json(path)
     records = content.get("records") if isinstance(content, dict) else None
-    if not records or not all(isinstance(record, dict) for record in records):
-        raise SourceError("has no list of records", where=path.name, cure="Get the file in its official layout")
-    return pd.DataFrame(records, index=range(1, len(records) + 1)).fillna("").astype(str)
+    return records_table(records, where=path.name).fillna("").astype(str)

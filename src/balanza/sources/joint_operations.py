@@ -55,8 +55,8 @@ PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 _BY_STATES = re.compile(r"Op\.(?:Conjunto\.)?(?P<names>[^.]+)")
 _ENTRY = re.compile(r"(?P<name>\S.*?):\s*")
-_SOURCE = re.compile(r"\s+source\d*:\s*(?P<address>\S+)\s*")
-_EVENT = re.compile(r"\s+(?P<label>\S.*?)\s*[:=]\s*(?P<date>\d{4}-\d{2}-\d{2})\s*")
+_SOURCE = re.compile(r"\s+source[0-9]*:\s*(?P<address>\S+)\s*")
+_EVENT = re.compile(r"\s+(?P<label>\S.*?)\s*[:=]\s*(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})\s*")
 
 
 def schema() -> DataFrameSchema:
@@ -68,8 +68,8 @@ def schema() -> DataFrameSchema:
             "operation": pa.Column(str),
             "kind": pa.Column(str, pa.Check.isin(["opening", "capture", "visit", "reinforcement", "other"])),
             "scope": pa.Column(str, pa.Check.isin(["state", "city"])),
-            "places": pa.Column(str, pa.Check.str_matches(r"^\d{2}(\d{3})?(,\d{2}(\d{3})?)*$")),
-            "state": pa.Column(str, pa.Check.str_matches(r"^\d{2}$")),
+            "places": pa.Column(str, pa.Check.str_matches(r"^[0-9]{2}([0-9]{3})?(,[0-9]{2}([0-9]{3})?)*$")),
+            "state": pa.Column(str, pa.Check.str_matches(r"^[0-9]{2}$")),
             "start": pa.Column("datetime64[us]"),
             "reference": pa.Column(str, pa.Check.str_length(min_value=1)),
         },

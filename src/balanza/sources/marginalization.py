@@ -17,8 +17,8 @@ import pandas as pd
 
 from balanza.errors import SourceError
 from balanza.sources._cells import municipality_codes, refuse, require_rows
-from balanza.sources._files import FETCH_AGAIN
 from balanza.sources._layout import counts, no_blanks, require_columns, unique_keys, validate
+from balanza.sources._r_objects import read_r
 
 COMPONENTS = {
     "ANALF": "illiterate",
@@ -107,23 +107,9 @@ def _read_one(source: str, path: Path) -> pd.DataFrame:
 
 
 def _r_table(path: Path) -> tuple[str, pd.DataFrame]:
-    import warnings
-
-    import rdata
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            objects = rdata.read_rda(path)
-    except Exception as error:
-        # rdata raises whatever the damage makes its parser trip over.
-        raise SourceError(
-            f"not a whole R data file ({type(error).__name__})",
-            where=path.name,
-            cure=FETCH_AGAIN,
-        ) from error
-    name = next(iter(objects))
-    if len(objects) > 1 or not name.removeprefix("IMM_").isdigit() or not isinstance(objects[name], pd.DataFrame):
+    objects = read_r(path, "rda")
+    name = next(iter(objects), "")
+    if len(objects) != 1 or not name.removeprefix("IMM_").isdigit() or not isinstance(objects[name], pd.DataFrame):
         raise SourceError(
             f"expected one table IMM_<year>, found {', '.join(objects)}",
             where=path.name,

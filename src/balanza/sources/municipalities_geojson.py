@@ -27,8 +27,8 @@ def schema() -> DataFrameSchema:
 
     return pa.DataFrameSchema(
         {
-            "cvegeo": pa.Column(str, pa.Check.str_matches(r"^\d{5}$"), unique=True),
-            "state": pa.Column(str, pa.Check.str_matches(r"^\d{2}$")),
+            "cvegeo": pa.Column(str, pa.Check.str_matches(r"^[0-9]{5}$"), unique=True),
+            "state": pa.Column(str, pa.Check.str_matches(r"^[0-9]{2}$")),
             "municipality": pa.Column(str, pa.Check.str_length(min_value=1)),
             "made_valid": pa.Column(bool),
             "geometry": pa.Column("geometry"),
@@ -71,9 +71,10 @@ def read(files: Mapping[str, Path]) -> GeoDataFrame:
 def _polygons(path: Path) -> Any:
     import geopandas
 
+    _refuse_other_formats(path)
     try:
         raw = geopandas.read_file(path)
-    except (RuntimeError, UnicodeDecodeError) as error:
+    except (RuntimeError, ValueError, TypeError) as error:
         raise SourceError(
             f"not a whole GeoJSON file in UTF-8 ({str(error).splitlines()[0]})",
             where=path.name,
@@ -87,6 +88,14 @@ def _polygons(path: Path) -> Any:
             cure="Convert them to EPSG:4326",
         )
     return frame
+
+
+def _refuse_other_formats(path: Path) -> None:
+    """GDAL tells formats by content, and some of them (VRT) are instructions to open other files."""
+    with path.open("rb") as stream:
+        start = stream.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not start.startswith(b"{"):
+        raise SourceError("not a whole GeoJSON file, or of another format", where=path.name, cure=FETCH_AGAIN)
 
 
 def _in_degrees(bounds: Any) -> bool:

@@ -14,8 +14,9 @@ import pandas as pd
 
 from balanza.errors import SourceError
 from balanza.places import plain_name
-from balanza.sources._fields import coded_states, first_sheet, require_all_states
+from balanza.sources._fields import coded_states, require_all_states
 from balanza.sources._layout import counts, no_blanks, require_columns, unique_keys, validate
+from balanza.sources._workbook import first_sheet
 
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
@@ -40,8 +41,8 @@ def schema() -> DataFrameSchema:
 
     return pa.DataFrameSchema(
         {
-            "cvegeo": pa.Column(str, pa.Check.str_matches(r"^\d{5}$"), unique=True),
-            "state": pa.Column(str, pa.Check.str_matches(r"^\d{2}$")),
+            "cvegeo": pa.Column(str, pa.Check.str_matches(r"^[0-9]{5}$"), unique=True),
+            "state": pa.Column(str, pa.Check.str_matches(r"^[0-9]{2}$")),
             "municipality": pa.Column(str, pa.Check.str_length(min_value=1)),
             "seat": pa.Column(str, nullable=True),
             **{name: pa.Column("int64", pa.Check.ge(0)) for name in FIGURES},

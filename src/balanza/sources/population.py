@@ -26,7 +26,7 @@ def schema() -> DataFrameSchema:
 
     return pa.DataFrameSchema(
         {
-            "cvegeo": pa.Column(str, pa.Check.str_matches(r"^\d{5}$")),
+            "cvegeo": pa.Column(str, pa.Check.str_matches(r"^[0-9]{5}$")),
             "year": pa.Column("int64", pa.Check.in_range(1900, 2100)),
             "population": pa.Column("int64", pa.Check.gt(0)),
         },

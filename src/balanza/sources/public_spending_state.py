@@ -28,7 +28,7 @@ def schema() -> DataFrameSchema:
 
     return pa.DataFrameSchema(
         {
-            "state": pa.Column(str, pa.Check.str_matches(r"^\d{2}$"), nullable=True),
+            "state": pa.Column(str, pa.Check.str_matches(r"^[0-9]{2}$"), nullable=True),
             "state_name": pa.Column(str, pa.Check.str_length(min_value=1)),
             "year": pa.Column("int64", pa.Check.in_range(1900, 2100)),
             "group": pa.Column(str, pa.Check.str_length(min_value=1)),

@@ -51,7 +51,7 @@ def schema() -> DataFrameSchema:
 
     return pa.DataFrameSchema(
         {
-            "state": pa.Column(str, pa.Check.str_matches(r"^\d{2}$")),
+            "state": pa.Column(str, pa.Check.str_matches(r"^[0-9]{2}$")),
             "year": pa.Column("int64", pa.Check.in_range(1998, 2100)),
             "fund": pa.Column(str, pa.Check.isin(list(FUNDS.values()))),
             "pesos": pa.Column("float64", pa.Check.ge(0)),
@@ -97,7 +97,7 @@ def read(files: Mapping[str, Path]) -> pd.DataFrame:
 
 
 def _pesos(cells: pd.Series, where: str) -> pd.Series:
-    return amounts(cells.str.replace(r"(?<=\d) (?=\d{3})", "", regex=True), where=where) * _MILLION
+    return amounts(cells.str.replace(r"(?<=[0-9]) (?=[0-9]{3})", "", regex=True), where=where) * _MILLION
 
 
 def _close(states: pd.DataFrame, country: pd.DataFrame, where: str) -> None:

@@ -6,26 +6,23 @@ that is not there is a zero. Names only. Source: github.com/MaracasBarragan/Inci
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from balanza.errors import SourceError
 from balanza.sources._cells import states
 from balanza.sources._layout import (
-    FETCH_AGAIN,
     counts,
     month_number,
     month_start,
     no_blanks,
-    read_text,
     require_columns,
     unique_keys,
     validate,
 )
+from balanza.sources._records import read_json, records_table
 
 _COLUMNS = {
     "Año": "Año",
@@ -47,7 +44,7 @@ def schema() -> Any:
     return pa.DataFrameSchema(
         {
             "source": pa.Column(str),
-            "state": pa.Column(str, pa.Check.str_matches(r"\d{2}$")),
+            "state": pa.Column(str, pa.Check.str_matches(r"[0-9]{2}$")),
             "municipality": pa.Column(str, pa.Check.str_length(min_value=1)),
             "period": pa.Column("datetime64[us]"),
             "crime": pa.Column(str, pa.Check.str_length(min_value=1)),
@@ -86,7 +83,7 @@ def read(files: Mapping[str, Path]) -> pd.DataFrame:
 
 def _read_crime(source: str, path: Path) -> pd.DataFrame:
     where = path.name
-    frame = require_columns(_records(path), _COLUMNS, where=where)
+    frame = require_columns(records_table(read_json(path), where=where), _COLUMNS, where=where)
     year, cells = (no_blanks(counts(frame[name], where=where), where=where) for name in ("Año", "Cantidad"))
     text = {name: no_blanks(frame[name], where=where).astype(str).str.strip() for name in _TEXT}
     month = {name: month_number(name, where=f"{where}, column Mes") for name in frame["Mes"].astype(str).unique()}
@@ -94,20 +91,10 @@ def _read_crime(source: str, path: Path) -> pd.DataFrame:
         {
             "source": source,
             "state": states(frame["Entidad"].astype(str), where=where),
-            "period": month_start(year, frame["Mes"].astype(str).map(month)),
+            "period": month_start(year, frame["Mes"].astype(str).map(month), where=where),
             **text,
             "files": cells.astype("int64"),
         }
     ).astype({"source": str})
     unique_keys(tidy, ["state", "municipality", "period", *_TEXT[1:]], where=where)
     return tidy[["source", "state", "municipality", "period", *_TEXT[1:], "files"]]
-
-
-def _records(path: Path) -> pd.DataFrame:
-    try:
-        records = json.loads(read_text(path, "utf-8"))
-    except json.JSONDecodeError as error:
-        raise SourceError(f"not whole JSON ({error})", where=path.name, cure=FETCH_AGAIN) from error
-    if not isinstance(records, list) or not records or not all(isinstance(item, dict) for item in records):
-        raise SourceError("is no list of records", where=path.name, cure="Get the file in its layout")
-    return pd.DataFrame(records, index=pd.RangeIndex(1, len(records) + 1))

@@ -37,7 +37,7 @@ def schema() -> Any:
 
     return pa.DataFrameSchema(
         {
-            "state": pa.Column(str, pa.Check.str_matches(r"\d{2}$")),
+            "state": pa.Column(str, pa.Check.str_matches(r"[0-9]{2}$")),
             "municipality": pa.Column(str, pa.Check.str_length(min_value=1)),
             "period": pa.Column("datetime64[us]"),
             "crime": pa.Column("category", pa.Check.isin(CRIMES)),
@@ -97,6 +97,6 @@ def _places(frame: pd.DataFrame, where: str) -> pd.DataFrame:
         {
             "state": decoded(state),
             "municipality": no_blanks(decoded(frame["municipality"]), where=where),
-            "period": month_start(year, decoded(month)),
+            "period": month_start(year, decoded(month), where=where),
         }
     )

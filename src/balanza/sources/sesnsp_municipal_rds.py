@@ -7,7 +7,6 @@ github.com/datacivica/blog-incidencia0620covid.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pandas as pd
 from balanza.errors import SourceError
 from balanza.sources._cells import municipality_codes
 from balanza.sources._layout import FETCH_AGAIN, MONTH_NAMES, counts, no_blanks, require_columns, unique_keys, validate
+from balanza.sources._r_objects import read_r
 
 _MONTHS = {f"total_{name.lower()}": number for number, name in enumerate(MONTH_NAMES[:5], start=1)}
 _SUM, _YEAR = "total_enero_mayo", "total_anual"
@@ -29,7 +29,7 @@ def schema() -> Any:
 
     return pa.DataFrameSchema(
         {
-            "cvegeo": pa.Column(str, pa.Check.str_matches(r"\d{5}$")),
+            "cvegeo": pa.Column(str, pa.Check.str_matches(r"[0-9]{5}$")),
             "year": pa.Column("int64", pa.Check.in_range(2015, 2020)),
             "month": pa.Column("Int64", pa.Check.in_range(1, 5), nullable=True),
             "crime": pa.Column("category"),
@@ -89,14 +89,7 @@ def _january_to_may(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def _frame(path: Path) -> pd.DataFrame:
-    import rdata
-
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Missing constructor for R class")
-            frame = rdata.read_rds(path)
-    except Exception as error:  # rdata raises whatever the damage makes its parser trip over
-        raise SourceError(f"not a whole rds file ({error})", where=path.name, cure=FETCH_AGAIN) from error
+    frame = read_r(path, "rds")
     if not isinstance(frame, pd.DataFrame):
         raise SourceError("holds no data frame", where=path.name, cure="Save the data frame alone with saveRDS()")
     return frame.set_axis(pd.RangeIndex(1, len(frame) + 1))

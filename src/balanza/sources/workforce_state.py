@@ -34,7 +34,7 @@ def schema() -> DataFrameSchema:
 
     return pa.DataFrameSchema(
         {
-            "state": pa.Column(str, pa.Check.str_matches(r"^\d{2}$")),
+            "state": pa.Column(str, pa.Check.str_matches(r"^[0-9]{2}$")),
             "period": pa.Column("datetime64[us]"),
             "workforce": pa.Column("int64", pa.Check.ge(0)),
         },

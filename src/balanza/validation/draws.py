@@ -34,6 +34,7 @@ from balanza.panel.build import DATA, PER
 from balanza.panel.quality import Quality
 from balanza.panel.violence import NOT_REPORTED
 from balanza.preparation import columns_of
+from balanza.say import joined, say
 
 RECORDED = "sesnsp_homicide_victims"
 STATE_COLUMNS = ("state", "period", "homicides", "population", "guard_per_100k", "jcf_pesos_per_capita", RECORDED)
@@ -70,12 +71,15 @@ def drawn_study(study: Study) -> Study:
     missing = [name for name in columns_of(bare) if name not in known]
     missing += ["covariates"] if study.covariates else []
     if missing or study.window is None:
-        lacks = f"needs {', '.join(missing)}" if missing else "has no window"
+        lacks = say("needs {missing}", missing=joined(missing, ", ")) if missing else say("has no window")
         raise Unsupported(
-            f"{lacks}; worlds are drawn by state and month or municipality and month, with "
-            f"{', '.join(MUNICIPAL_COLUMNS)}",
+            say(
+                "{lacks}; worlds are drawn by state and month or municipality and month, with {municipal_columns}",
+                lacks=lacks,
+                municipal_columns=joined(MUNICIPAL_COLUMNS, ", "),
+            ),
             where=f"validation of study {study.name}",
-            cure="Leave the study out of the validation",
+            cure=say("Leave the study out of the validation"),
         )
     return bare
 

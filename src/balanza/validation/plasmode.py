@@ -20,6 +20,7 @@ from balanza.contract import Study, Treatment
 from balanza.errors import Unsupported
 from balanza.preparation import columns_of
 from balanza.provenance import derive_seed
+from balanza.say import joined, say
 
 EFFECTS: Mapping[str, float] = {"null": 0.0, "beneficial": -0.2, "adverse": 0.2}
 """Log points for the treatment's stated unit, by flavour."""
@@ -85,9 +86,9 @@ def plasmode(study: Study, table: pd.DataFrame, flavour: str, draw: int, seed: i
     """
     if not supported(study):
         raise Unsupported(
-            "has no placebo worlds: they need one treatment, a count, and a known last month before it",
+            say("has no placebo worlds: they need one treatment, a count, and a known last month before it"),
             where=f"validation of study {study.name}",
-            cure=f"There are placebo worlds of {', '.join(LAST)}",
+            cure=say("There are placebo worlds of {last}", last=joined(LAST, ", ")),
         )
     study = study.alone  # scored is what the study's own choices say
     treatment, effect = study.treatment, EFFECTS[flavour]
@@ -155,7 +156,7 @@ def _cohorts(
     homes = table.drop_duplicates(study.unit)
     if homes.groupby(study.cluster)[column].nunique(dropna=False).max() > 1:
         raise Unsupported(
-            "treats units of one cluster at different times; placebo worlds reassign whole clusters",
+            say("treats units of one cluster at different times; placebo worlds reassign whole clusters"),
             where=f"validation of study {study.name}",
         )
     months = homes.groupby(study.cluster)[column].first()
@@ -172,7 +173,9 @@ def _cohorts(
 
 def _cohort_column(treatment: Treatment) -> str:
     if treatment.kind != "binary" or not isinstance(treatment.first_treated, str):
-        raise Unsupported(f"the treatment {treatment.name} is neither a dose nor a column of first months")
+        raise Unsupported(
+            say("the treatment {name} is neither a dose nor a column of first months", name=treatment.name)
+        )
     return treatment.first_treated
 
 

@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from balanza.checks import _words
+from balanza.say import joined, say, say_n
+
 KEYS = ("kind", "study", "selection", "flavour", "estimator", "treatment")
 ENOUGH = 50
 """Draws below which a coverage is not judged: a true 95 % would too often look like 85 %, and the reverse."""
@@ -75,7 +78,7 @@ def score(tables: Iterable[pd.DataFrame], level: float) -> pd.DataFrame:
         dict(zip(KEYS, key, strict=True)) | _scored(group.sort_values("draw"), level)
         for key, group in together.groupby(list(KEYS), sort=False)
     ]
-    found = pd.DataFrame(rows).astype({"passed": object})  # True, False or None, never a number
+    found = _words.table(rows).astype({"passed": object})  # True, False or None, never a number
     places = {"selection": SELECTIONS, "flavour": FLAVOURS}
     order = found.assign(
         **{
@@ -144,26 +147,40 @@ def _numbers(known: pd.DataFrame) -> dict[str, Any]:
 
 def _unit(measure: str) -> str:
     """How a number of a measure is read."""
-    return "of what would have been" if measure == "share" else measure
+    return say("of what would have been") if measure == "share" else measure
 
 
 def _sentence(base: dict[str, Any], numbers: dict[str, Any], level: float) -> str:
     """What a row says, in plain words."""
     n = base["n"]
     if not n:
-        return f"It gave no number: {base['reason'] or 'no draw was made'}"
+        return say("It gave no number: {reason}", reason=base["reason"] or say("no draw was made"))
     unit = _unit(numbers["measure"])
     error = numbers["bias_error"]
-    by_chance = "" if error is None else f" (Monte Carlo error {error:.3g})"
-    zero = f"{100 * numbers['excludes_zero']:.0f} %"
-    kind = "a false positive" if numbers["power"] is None else "an effect found"
-    wrong = f" ({100 * numbers['wrong_sign']:.0f} % on the wrong side)" if numbers["wrong_sign"] else ""
-    return (
-        f"Over {n:,} draw{'s' * (n != 1)} it is off by {numbers['bias']:+.3g} {unit} on average{by_chance} where the "
-        f"truth is {numbers['truth']:.3g}; its {100 * level:g} % intervals hold the truth in "
-        f"{100 * numbers['coverage']:.0f} % of them ({100 * CONFIDENCE:.0f} % binomial interval "
-        f"{100 * numbers['coverage_low']:.0f} to {100 * numbers['coverage_high']:.0f} %) and leave out zero, "
-        f"{kind}, in {zero}{wrong}."
+    by_chance = "" if error is None else say(" (Monte Carlo error {error:.3g})", error=error)
+    zero = say("{share:.0f} %", share=100 * numbers["excludes_zero"])
+    kind = say("a false positive") if numbers["power"] is None else say("an effect found")
+    wrong = (
+        say(" ({share:.0f} % on the wrong side)", share=100 * numbers["wrong_sign"]) if numbers["wrong_sign"] else ""
+    )
+    return say(
+        "Over {draws} it is off by {bias:+.3g} {unit} on average{by_chance} where the"
+        " truth is {truth:.3g}; its {level:g} % intervals hold the truth in {coverage:.0f} % of"
+        " them ({confidence:.0f} % binomial interval {coverage_low:.0f} to {coverage_high:.0f} %)"
+        " and leave out zero, {kind}, in {zero}{wrong}.",
+        draws=say_n("{n:,} draw", "{n:,} draws", n),
+        bias=numbers["bias"],
+        unit=unit,
+        by_chance=by_chance,
+        truth=numbers["truth"],
+        level=100 * level,
+        coverage=100 * numbers["coverage"],
+        confidence=100 * CONFIDENCE,
+        coverage_low=100 * numbers["coverage_low"],
+        coverage_high=100 * numbers["coverage_high"],
+        kind=kind,
+        zero=zero,
+        wrong=wrong,
     )
 
 
@@ -223,26 +240,55 @@ def _biased(rows: pd.DataFrame) -> list[dict[str, Any]]:
 def _advised(found: dict[str, Any], rows: pd.DataFrame) -> str:
     parts = []
     if found["held"]:
-        parts.append(f"Not shown to cover less than they say: {', '.join(found['held'])}.")
+        parts.append(say("Not shown to cover less than they say: {held}.", held=joined(found["held"], ", ")))
     if found["short"]:
-        parts.append(f"Shown to cover less than they say, although trends are parallel: {', '.join(found['short'])}.")
+        parts.append(
+            say(
+                "Shown to cover less than they say, although trends are parallel: {short}.",
+                short=joined(found["short"], ", "),
+            )
+        )
     if found["undecided"]:
-        parts.append(f"Too few draws to judge (fewer than {ENOUGH}): {', '.join(found['undecided'])}.")
+        parts.append(
+            say(
+                "Too few draws to judge (fewer than {enough}): {undecided}.",
+                enough=ENOUGH,
+                undecided=joined(found["undecided"], ", "),
+            )
+        )
     if found["not_asked"]:
         coverage = rows.loc[rows["estimator"].isin(found["not_asked"]), "coverage"].astype(float)
         parts.append(
-            "No coverage is asked of these, since trends are not parallel on their scale, treatment reaches neighbours "
-            f"or the truth is not quite theirs: {', '.join(found['not_asked'])}; they hold the truth in "
-            f"{_span(coverage)} of draws."
+            say(
+                "No coverage is asked of these, since trends are not parallel on their scale, treatment"
+                " reaches neighbours or the truth is not quite theirs: {not_asked}; they hold the truth"
+                " in {span} of draws.",
+                not_asked=joined(found["not_asked"], ", "),
+                span=_span(coverage),
+            )
         )
     if found["biased"]:
-        off = (f"{row['estimator']} by {row['bias']:+.2g} {_unit(row['measure'])}" for row in found["biased"])
-        parts.append(f"Off by more than chance: {', '.join(off)}.")
+        off = (
+            say(
+                "{estimator} by {bias:+.2g} {unit}",
+                estimator=row["estimator"],
+                bias=row["bias"],
+                unit=_unit(row["measure"]),
+            )
+            for row in found["biased"]
+        )
+        parts.append(say("Off by more than chance: {off}.", off=joined(off, ", ")))
     else:
-        parts.append(f"No bias stands out from chance in {found['n']:,} draw{'s' * (found['n'] != 1)}.")
-    return " ".join(parts)
+        parts.append(
+            say_n(
+                "No bias stands out from chance in {n:,} draw.",
+                "No bias stands out from chance in {n:,} draws.",
+                found["n"],
+            )
+        )
+    return joined(parts, " ")
 
 
 def _span(shares: pd.Series) -> str:
     low, high = f"{100 * shares.min():.0f}", f"{100 * shares.max():.0f}"
-    return f"{low} %" if low == high else f"{low} to {high} %"
+    return say("{low} %", low=low) if low == high else say("{low} to {high} %", low=low, high=high)

@@ -19,6 +19,7 @@ from balanza.errors import BalanzaError, Unsupported
 from balanza.preparation import prepare
 from balanza.provenance import derive_seed
 from balanza.registry import find, reason_against
+from balanza.say import joined, say
 
 COLUMNS = (
     *("kind", "flavour", "selection", "study", "draw", "estimator", "treatment", "status", "reason"),
@@ -128,7 +129,7 @@ def _tried(study: Study, panel: Any, name: str, rng: np.random.Generator) -> tup
         return {}, "declined", str(refusal)
     except Exception as error:  # whatever breaks in one fit must not stop the others; the scores count it
         traceback.print_exc()
-        return {}, "failed", f"{type(error).__name__}: {error}"
+        return {}, "failed", joined([type(error).__name__, ": ", error])
     return ({study.treatment.name: found} if isinstance(found, Estimate) else dict(found)), "ran", ""
 
 
@@ -147,9 +148,9 @@ def _against(estimate: Estimate | None, truth: Mapping[str, Any], selection: str
     numbers: tuple[Any, ...] = (truth["value"], math.nan, math.nan, math.nan)
     measure = "none"
     if estimate.scale == "log":
-        numbers, measure = (truth["value"], estimate.value, *estimate.interval), "log points"
+        numbers, measure = (truth["value"], estimate.value, *estimate.interval), say("log points")
     elif truth.get("rate") is not None and estimate.rate_change is not None:
-        numbers, measure = (truth["rate"]["value"], *estimate.rate_change), "homicides per 100,000 a year"
+        numbers, measure = (truth["rate"]["value"], *estimate.rate_change), say("homicides per 100,000 a year")
     elif estimate.percent_change is not None:
         shares = (None if item is None else item / 100 for item in estimate.percent_change)
         numbers, measure = (math.expm1(truth["value"]), *shares), "share"

@@ -17,6 +17,7 @@ from balanza.preparation import read_panel
 from balanza.provenance import code_digest, derive_seed
 from balanza.registry import Entry, chosen, find, reason_against, require_known
 from balanza.results import file_names, read_estimate, write_check
+from balanza.say import joined
 
 
 def run(
@@ -101,4 +102,4 @@ def _outcome(
         return "declined", None, str(refusal)
     except Exception as error:  # one broken check must not stop the others; the report names it
         traceback.print_exc()
-        return "failed", None, f"{type(error).__name__}: {error}"
+        return "failed", None, joined([type(error).__name__, ": ", error])

@@ -11,6 +11,7 @@ from balanza.contract import Study
 from balanza.provenance import read_json, write_json
 from balanza.registry import chosen, reason_against, registry, require_known
 from balanza.results import file_names
+from balanza.say import say
 
 
 def run(study_file: Path, estimates: Path, out: Path, truth: Path | None = None, level: float = 0.95) -> None:
@@ -82,9 +83,9 @@ def _left_out(study: Study) -> dict[str, str]:
     found = registry("estimators")
     reasons = {name: reason_against(entry.spec, study) for name, entry in found.entries.items()}
     listed = chosen("estimators", study)
-    left_out = {name: reason or "the study file does not list it" for name, reason in reasons.items()}
+    left_out = {name: reason or say("the study file does not list it") for name, reason in reasons.items()}
     return {name: reason for name, reason in left_out.items() if name not in listed} | {
-        name: f"the file is broken: {reason}" for name, reason in found.broken.items()
+        name: say("the file is broken: {reason}", reason=reason) for name, reason in found.broken.items()
     }
 
 

@@ -20,6 +20,7 @@ from balanza.preparation import read_panel
 from balanza.provenance import code_digest, derive_seed
 from balanza.registry import Entry, find, reason_against, require_known
 from balanza.results import file_names, write_estimate, write_no_estimate
+from balanza.say import joined, say
 
 
 def run(
@@ -84,9 +85,13 @@ def run(
         return _record_none(out, study, estimator, "declined", str(refusal), meta)
     except Exception as error:  # whatever breaks in one estimator must not stop the others; the report names it
         traceback.print_exc()
-        return _record_none(out, study, estimator, "failed", f"{type(error).__name__}: {error}", meta)
+        return _record_none(out, study, estimator, "failed", joined([type(error).__name__, ": ", error]), meta)
     meta["seconds"] = round(time.perf_counter() - started, 3)
-    lost = tuple(f"{n:,} rows are left out: {why}" for why, n in panel.dropped.items() if why != "outside the window")
+    lost = tuple(
+        say("{n:,} rows are left out: {why}", n=n, why=why)
+        for why, n in panel.dropped.items()
+        if why != "outside the window"
+    )
     for name, stem in file_names(estimator, study).items():
         write_estimate(out, stem, replace(found[name], warnings=(*found[name].warnings, *lost, *panel.warnings)), meta)
     return "ran"

@@ -11,6 +11,7 @@ from balanza.config import load_study
 from balanza.contract import Study
 from balanza.provenance import file_digest, read_json, write_json
 from balanza.registry import chosen, reason_against, registry
+from balanza.say import say
 from balanza.strict import load
 
 
@@ -77,7 +78,7 @@ def _finding(
     checks: dict[str, dict[str, Any]],
 ) -> Finding:
     ran = [row for row in rows if row["treatment"] == treatment and row["status"] == "ran"]
-    missing = {"status": "not run", "reason": "no estimator ran", "estimator": headline, "stem": headline}
+    missing = {"status": "not run", "reason": say("no estimator ran"), "estimator": headline, "stem": headline}
     own = next((row for row in rows if row["estimator"] == headline and row["treatment"] == treatment), missing)
     entries = registry("checks").entries
     reasons = {name: reason_against(entry.spec, study) for name, entry in entries.items() if name not in checks}

@@ -12,6 +12,7 @@ from balanza.config import Flavour, Selection, load_study
 from balanza.contract import Study
 from balanza.errors import BalanzaError
 from balanza.preparation import read_table
+from balanza.progress import shown
 from balanza.provenance import derive_seed, write_parquet
 from balanza.validation import draws, plasmode
 from balanza.validation.plan import contenders
@@ -52,12 +53,15 @@ def run(
     """
     study = load_study(study_file, level)
     names, clock = contenders(study, tuple(estimators)), Clock()
-    if rows is None:
-        made = _worlds(study, batch, flavours, selections, seed, size)
-    else:
-        made = _placebos(study, read_table(rows), batch, flavours, seed)
     try:
-        tables = [trial(quick(asked, names), known, names, seed, clock) for asked, known in made]
+        if rows is None:
+            made = _worlds(study, batch, flavours, selections, seed, size)
+            total = len(batch) * len(selections) * sum(len(_asked(study, flavour)) for flavour in flavours)
+        else:
+            made = _placebos(study, read_table(rows), batch, flavours, seed)
+            total = len(batch) * len(flavours)
+        worlds = shown(made, total, "worlds")
+        tables = [trial(quick(asked, names), known, names, seed, clock) for asked, known in worlds]
     except BalanzaError as refusal:
         kind = "world" if rows is None else "plasmode"
         tables = [declined(study, names, str(refusal), batch.start, kind, flavours[0], "none")]
@@ -73,15 +77,20 @@ def _worlds(
     seed: int,
     size: float,
 ) -> Iterator[tuple[Study, Known]]:
-    bare = draws.drawn_study(study)
     for draw in batch:
         own = derive_seed(seed, "validation", str(draw))
         for selection in selections:
             for flavour in flavours:
-                for asked in (bare, draws.recorded(bare) if flavour == "reporting" else None):
-                    if asked is not None:
-                        found = draws.draw(asked, Settings(flavour, selection, own, size))
-                        yield asked, Known("world", flavour, selection, draw, found.table, found.truth)
+                for asked in _asked(study, flavour):
+                    found = draws.draw(asked, Settings(flavour, selection, own, size))
+                    yield asked, Known("world", flavour, selection, draw, found.table, found.truth)
+
+
+def _asked(study: Study, flavour: Flavour) -> list[Study]:
+    """The study as it is run in a drawn world, once or on both records of homicides."""
+    bare = draws.drawn_study(study)
+    recorded = draws.recorded(bare) if flavour == "reporting" else None
+    return [bare, recorded] if recorded else [bare]
 
 
 def _placebos(

@@ -21,6 +21,7 @@ from balanza.estimators._summary import interval
 from balanza.preparation import read_panel
 from balanza.provenance import code_digest, derive_seed, file_digest, read_json, write_json, write_parquet
 from balanza.registry import chosen, registry
+from balanza.say import say
 from balanza.strict import load
 
 SUMS = "cluster_sums"
@@ -153,7 +154,7 @@ def run(
         "unmeasured": [item.model_dump() for item in own.unmeasured],
     }
     if isinstance(lead, str) or lead is None:
-        result |= {"status": "declined", "reason": lead or "the study names no headline", "cases": [], "arms": []}
+        result |= {"status": "declined", "reason": lead or say("the study names no headline"), "cases": [], "arms": []}
         lines = pd.DataFrame(columns=list(LINE_COLUMNS))
     else:
         cases = _cases(task, lead, known)

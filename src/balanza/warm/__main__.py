@@ -27,7 +27,7 @@ def main(words: list[str]) -> int:
     code, seconds, kibibytes = _warm(words) or _cold(words)
     if cost:
         row = f"{time.monotonic() - began:.3f}\t{seconds:.3f}\t{kibibytes / 1024:.1f}"
-        _write(cost, f"wall_seconds\tcpu_seconds\tpeak_mib\n{row}\n")
+        _write(cost, f"verb\twall_seconds\tcpu_seconds\tpeak_mib\n{words[0]}\t{row}\n")
     return code
 
 
