@@ -123,10 +123,9 @@ def test_of_two_runs_at_once_one_is_refused_and_the_other_is_whole(run: Run) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("year", [1980, 2100])
-def test_a_clock_that_jumps_changes_no_number(run: Run, year: int) -> None:
-    """Everything made so far bears another year; what follows is made in this one."""
-    then = (year - 1970) * 31_556_952
+def test_a_clock_that_jumps_forward_changes_no_number(run: Run) -> None:
+    """Everything made so far bears the year 1980; what follows is made in this one."""
+    then = 10 * 31_556_952
     for path in (run.folder / "results").rglob("*"):
         os.utime(path, (then, then))
     run.completes()
