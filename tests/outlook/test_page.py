@@ -78,7 +78,7 @@ def test_the_page_says_what_may_be_said(results: Path) -> None:
     assert "no claim" in words
     assert "What is shown is what the stated priors imply, and no finding: in 2030" in words
     assert "The study versus was not run." in words
-    assert "2026-01, RNID." in words
+    assert "January 2026, RNID." in words
     assert str(read(results, "scores")["forecast_digest"]) in words
     assert "outlook.html" in (results / "index.html").read_text()
 
