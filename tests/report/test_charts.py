@@ -50,7 +50,7 @@ def square_map(title: str) -> str:
 
 def test_a_map_is_drawn_once_and_has_the_words_of_each_language(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
-    monkeypatch.setattr(areas, "drawn", lambda chart: drawn.append(chart) or charts.drawn(chart))
+    monkeypatch.setattr(areas, "drawn", lambda chart, data=None: drawn.append(chart) or charts.drawn(chart))
     areas._shapes.cache_clear()
     english = square_map("dose & <b>")
     with speaking(SPANISH):

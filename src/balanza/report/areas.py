@@ -20,13 +20,10 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 
-def _features(outlines: gpd.GeoDataFrame, columns: list[str]) -> Any:
-    import altair as alt
-
+def _features(outlines: gpd.GeoDataFrame, columns: list[str]) -> list[Any]:
     rounded = outlines[[*columns, "geometry"]].copy()
     rounded["geometry"] = rounded.geometry.set_precision(0.001)
-    content = json.loads(rounded.to_json(drop_id=True))
-    return alt.InlineData(values=content["features"])
+    return list(json.loads(rounded.to_json(drop_id=True))["features"])
 
 
 def choropleth(outlines: gpd.GeoDataFrame, values: pd.Series, title: str, borders: gpd.GeoDataFrame) -> Markup:
@@ -103,6 +100,8 @@ def _shapes(what: _Map) -> str:
     import altair as alt
 
     missing = alt.condition("isValid(datum.properties.value)", what.colour, alt.value("#dddddd"))
-    areas = alt.Chart(_features(what.data, ["value"])).mark_geoshape(strokeWidth=0).encode(color=missing)
-    lines = alt.Chart(_features(what.borders, [])).mark_geoshape(fill=None, stroke="white", strokeWidth=0.7)
-    return drawn((areas + lines).project("mercator").properties(width=WIDTH, height=540))
+    data = {"areas": _features(what.data, ["value"]), "borders": _features(what.borders, [])}
+    named = {name: alt.NamedData(name=name) for name in data}
+    areas = alt.Chart(named["areas"]).mark_geoshape(strokeWidth=0).encode(color=missing)
+    lines = alt.Chart(named["borders"]).mark_geoshape(fill=None, stroke="white", strokeWidth=0.7)
+    return drawn((areas + lines).project("mercator").properties(width=WIDTH, height=540), data)

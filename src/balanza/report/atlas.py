@@ -17,7 +17,6 @@ from balanza.report.language import gettext as _
 from balanza.report.language import pgettext
 
 if TYPE_CHECKING:
-    import altair as alt
     import geopandas as gpd
 
 STEPS = (5, 10, 20, 40, 80)
@@ -125,12 +124,9 @@ _CODES = [f"class {number}" for number in range(len(COLOURS) + 1)]
 @lru_cache(maxsize=1)
 def _draw(content: str, height: int) -> str:
     """The picture with codes for words, so that all languages share the one drawing of it, which takes seconds."""
-    import altair as alt
-
     areas, rates, borders = json.loads(content)
-    own = alt.InlineData(values=features(areas, rates))
-    lines = alt.InlineData(values=features(borders))
-    return str(charts.svg(_chart(own, lines, alt.InlineData(values=[]), height, 0, _CODES)))
+    data: dict[str, Any] = {"areas": features(areas, rates), "borders": features(borders), "chosen": []}
+    return str(charts.svg(_chart(height, 0, _CODES), data))
 
 
 def live(height: int, year: int) -> dict[str, Any]:
@@ -143,16 +139,14 @@ def live(height: int, year: int) -> dict[str, Any]:
     year : int
         The place in each area's `rates` that is shown first: the signal `year`.
     """
-    import altair as alt
-
-    areas, borders, chosen = (alt.NamedData(name=name) for name in ("areas", "borders", "chosen"))
-    return charts.styled(_chart(areas, borders, chosen, height, year, labels()))
+    return charts.styled(_chart(height, year, labels()))
 
 
-def _chart(areas: alt.Data, borders: alt.Data, chosen: alt.Data, height: int, year: int, words: Sequence[str]) -> Any:
+def _chart(height: int, year: int, words: Sequence[str]) -> Any:
     """Areas in the colour of their class, borders over them, and an outline around what was chosen."""
     import altair as alt
 
+    areas, borders, chosen = (alt.NamedData(name=name) for name in ("areas", "borders", "chosen"))
     rate = "datum.rates[year]"
     above = " + ".join(f"({rate} >= {step})" for step in STEPS)
     number = f"{rate} === null ? {len(COLOURS) - 1} : ({rate} > 0) + {above}"

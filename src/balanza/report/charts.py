@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -53,22 +54,30 @@ GROUP_WORDS = {
 def styled(chart: Any) -> dict[str, Any]:
     """A chart as a specification, in the look of the report."""
     shown = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6")
-    return dict(shown.to_dict())
+    return dict(shown.to_dict(validate=False))  # the renderer refuses what is wrong, and is quicker at it
 
 
-def svg(chart: Any) -> Markup:
-    """A chart as SVG, in the look of the report; the same for any charts drawn before it.
+def svg(chart: Any, data: Mapping[str, Any] | None = None) -> Markup:
+    """A chart as SVG, in the look of the report; the same for any charts drawn before it; data as in `drawn`.
 
     What a mark says of its values is its title, so that they show under the pointer without any script.
     """
-    return Markup(described(drawn(chart)))  # noqa: S704 - the renderer escapes every text
+    return Markup(described(drawn(chart, data)))  # noqa: S704 - the renderer escapes every text
 
 
-def drawn(chart: Any) -> str:
-    """A chart as SVG before its parts are described in the active language."""
+def drawn(chart: Any, data: Mapping[str, Any] | None = None) -> str:
+    """A chart as SVG before its parts are described in the active language.
+
+    Parameters
+    ----------
+    chart : altair chart
+    data : mapping, optional
+        Large data by the names that the chart gives them: the library copies whatever it holds at every step.
+    """
     import vl_convert
 
     spec = styled(chart)
+    spec["datasets"] = {**spec.get("datasets", {}), **(data or {})}
     spoken = active()
     text = vl_convert.vegalite_to_svg(spec, format_locale=spoken.d3, time_format_locale=spoken.d3)
     digest = text_digest([json.dumps(spec, sort_keys=True, default=str)])[:12]
