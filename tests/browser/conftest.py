@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from tests.publish.conftest import made
 from tests.report import test_causes
 from tests.validation.test_score import table
 
 from balanza.provenance import write_parquet
-from balanza.verbs import report, score, validation_page
+from balanza.verbs import score, validation_page
 
 HOSTILE = "<script>alert(1)</script> \"quoted\" 'so' &amp; \u202eright-to-left"
 INSIDE = HOSTILE.replace('"', "'")  # where the file's own syntax takes the quote
@@ -33,7 +34,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The toy study with its graph, a check, a quality report and a validation; or the run that BALANZA_PAGES names."""
+    """The toy study with all that comes after its last estimate, and a validation; or the run of BALANZA_PAGES."""
     if GIVEN:
         return Path(GIVEN).resolve()
     folder = tmp_path_factory.mktemp("pages")
@@ -51,14 +52,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "checks": ["refuters"],
         "treatment": treatment,
     }
-    made = test_causes.world(folder, graph=graph, **changes)
+    run = made(folder, graph=graph, **changes)
     rows = [{"source": HOSTILE, "name": HOSTILE, "value": 1 / 3, "year": 2009}]
     section = {"name": "names", "title": HOSTILE, "sentence": HOSTILE, "columns": list(rows[0]), "rows": rows}
-    (made / "quality.json").write_text(json.dumps({"sections": [section]}))
-    report.run(made, [folder / "toy.yaml"], graphs=["toy"])
+    (run.results / "quality.json").write_text(json.dumps({"sections": [section]}))
+    run.finish()
     refused = table([float("nan")], 0.0, 1.0, estimator="backdoor", status="declined", reason=HOSTILE)
     for place, batch in enumerate((table([2.0, 2.2] * 50, 0.0, 1.0), refused)):
         write_parquet(folder / f"{place}.parquet", batch)
     score.run([folder / "0.parquet", folder / "1.parquet"], folder / "scores", "own", "full")
-    validation_page.run(made, folder / "scores/scores.json", made / "validation.html", [folder / "toy.yaml"])
-    return made
+    validation_page.run(run.results, folder / "scores/scores.json", run.results / "validation.html", [run.study])
+    return run.results

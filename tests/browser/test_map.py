@@ -1,8 +1,6 @@
 """The map of home and the page of a municipality, in a browser, in a small country whose numbers are known."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -10,26 +8,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
+from tests.browser.conftest import HOSTILE
 from tests.municipal import country
 
 from balanza.verbs import report, summarise
 
-HOSTILE = "<script>alert(1)</script> \"quoted\" 'so' &amp; \u202eright-to-left"
 NAMES = {"01001": HOSTILE, "01002": "Mérida de los Ñandúes", "02001": "Benito Juárez", "01003": "Benito Juárez"}
 RATE = "homicides per 100,000 people"
 Opener = Callable[[str], Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = os.environ.get("BALANZA_CHROMIUM") or shutil.which("chromium")
-    if not path:
-        pytest.skip("chromium is not there: apt-get install chromium, or set BALANZA_CHROMIUM to its program")
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

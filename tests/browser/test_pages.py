@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import GIVEN, HOSTILE
 
 ELSEWHERE = {"weighing.html", "outlook.html"}
@@ -19,6 +19,7 @@ TALLEST = 16_000
 """Pixels: a longer page than chromium draws in one picture is shown as far as the window goes."""
 WIDE = "[...document.querySelectorAll('body *')].filter(item => item.getBoundingClientRect().right > innerWidth + 1"
 WIDE += " && !item.closest('.scroll, figure, pre, template')).map(item => item.outerHTML.slice(0, 200))"
+CHOOSE = "location.hash = JSON.parse(document.getElementById('municipality-data').textContent).codes[0]"
 
 
 def pages(results: Path) -> list[Path]:
@@ -124,4 +125,7 @@ def test_every_picture_can_be_linked_to(browser: Browser, results: Path) -> None
     for path in pages(results):
         tab = quiet.open(path)
         assert tab.locator("figure:not([id])").count() == 0, path.name
-        assert tab.locator("figure .tools").count() == tab.locator("figure").count(), path.name
+        if path.name == "municipality.html":  # which has a picture once a municipality is named
+            tab.evaluate(CHOOSE)
+        for figure in tab.locator("figure").all():
+            expect(figure.locator(".tools"), path.name).to_have_count(1, timeout=PATIENCE)  # some are drawn by a script

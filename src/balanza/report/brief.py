@@ -124,7 +124,7 @@ def _claims(world: WorldResults) -> Iterable[list[str]]:
         if change:
             value, span = words.percent(change[0]), words.interval(change[1:], words.percent)
         else:
-            value, span = words.number(row["value"]), words.interval(row["interval"])
+            value, span = words.number(row.get("value")), words.interval(row.get("interval"))
         yield [
             _short(_titled(found, card), TITLE // 2),
             said(card["grade"]) or "–",
