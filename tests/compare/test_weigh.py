@@ -182,7 +182,7 @@ def test_a_headline_on_the_rate_is_not_weighed(tmp_path: Path, results: Path) ->
 def test_a_study_of_other_doses_does_not_stand_beside(tmp_path: Path, results: Path) -> None:
     other = tmp_path / "versus_other.yaml"
     text = STUDY.read_text().replace("name: versus", "name: versus_other").replace("per: 100\n", "per: 10\n")
-    other.write_text(text.replace("graph: security.dot\n", ""))
+    other.write_text(text.replace("graph: security.dot\n", "") + "checks: []\n")
     own, given = results / "studies/versus", (CONFIG["costs"], CONFIG["priors"], CONFIG["outcomes"])
     folders = (own / "rows.parquet", own / "estimates", own / "checks", results / "panel", tmp_path)
     with pytest.raises(ConfigError, match="versus_other has not the treatments and the outcome of versus"):
