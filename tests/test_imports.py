@@ -27,7 +27,8 @@ COMPUTING = {"numpy", "pandas", "pyarrow", "scipy"}
 """What the warm process of a run holds already; 1.3 s where a job starts on its own."""
 PAGES, OUTLINES = {"jinja2"}, {"shapely"}
 MORE = {
-    **{"methods": PAGES, "report": PAGES, "validation_page": PAGES},
+    **dict.fromkeys(("archive", "costs", "methods", "report", "validation_page"), PAGES),
+    "messages": {"babel"},
     **{"synthesise": OUTLINES, "validate": OUTLINES},  # they draw worlds
 }
 LIGHT = {

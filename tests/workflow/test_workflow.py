@@ -176,7 +176,10 @@ def test_the_merged_configuration_is_a_result(project: Project) -> None:
     ("setting", "message"),
     [
         ("flavor=null", "unknown key 'flavor'. Did you mean 'flavour'?"),
-        ("studies=gard", "no study 'gard' in config/studies. Did you mean 'guard'? There are: guard, "),
+        (
+            "studies=gard",
+            "no study 'gard' in config/studies. Did you mean 'guard'? There are: coordination, displacement, guard, ",
+        ),
     ],
 )
 def test_a_misspelling_stops_the_run_before_anything_runs(project: Project, setting: str, message: str) -> None:

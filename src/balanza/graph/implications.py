@@ -212,7 +212,7 @@ def _stated(entry: Any, graph: CausalGraph, where: str) -> list[Implication]:
             if not holds(graph, implication):
                 raise ConfigError(
                     f"graph {graph.name} does not imply that {left} and {right} are independent given "
-                    f"{_listing(sides[2]) or 'nothing'}",
+                    f"{_listing(sides[2]) or say('nothing')}",
                     where=where,
                     cure="Mend `given`, or the graph",
                 )
@@ -239,4 +239,6 @@ def _adjacency(graph: nx.DiGraph, left: str, right: str) -> Adjacency:
 
 
 def _listing(names: list[str]) -> str:
-    return say("{names} and {last}", names=joined(names[:-1], ", "), last=names[-1]) if len(names) > 1 else names[0]
+    if len(names) < 2:
+        return "".join(names)
+    return say("{names} and {last}", names=joined(names[:-1], ", "), last=names[-1])
