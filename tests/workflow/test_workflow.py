@@ -31,7 +31,7 @@ def test_a_run_makes_the_report_and_everything_it_links_to(project: Project) -> 
 
 def test_every_page_is_stamped_synthetic_with_flavour_and_selection(project: Project) -> None:
     pages = sorted((project.folder / "results" / "synthetic").glob("*.html"))
-    assert len(pages) == 18
+    assert len(pages) == 23
     for page in pages:
         assert "SYNTHETIC" in page.read_text()
         assert "beneficial" in page.read_text()
@@ -67,7 +67,7 @@ def test_a_run_has_a_brief_and_a_page_of_what_it_took(project: Project) -> None:
     results = project.folder / "results" / "synthetic"
     for name in ("brief.pdf", "brief.es.pdf"):
         assert (results / name).read_bytes().startswith(b"%PDF-")
-    assert len(list((results / "tables").glob("*.tex"))) == 18
+    assert len(list((results / "tables").glob("*.tex"))) == 26
     assert "guard/poisson" in (results / "costs.html").read_text()
 
 
@@ -87,7 +87,7 @@ def test_editing_one_estimator_reruns_its_jobs_and_those_that_read_them(project:
         path.write_text(text)
     estimates = {"estimate", "estimate_guard_and_prevention"}
     readers = {"check", "compare", "grade", "curve", "curve_test", "weigh", "place", "scenario"}
-    last = {"trace", "report", "costs", "all"}
+    last = {"trace", "typeset", "report", "costs", "all"}
     assert set(planned) <= estimates | readers | last
     assert 0 < planned["curve"] < 8
     assert 0 < planned["estimate"] < 8
