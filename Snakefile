@@ -7,6 +7,18 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/inputs.smk"
 
 
+localrules:
+    all,
+    full,
+    validation,
+    settings,
+    fetch,  # nodes of a cluster often have no network
+    draw,  # and what takes less than a second is not worth a job there
+    place,
+    score,
+    validation_page,
+
+
 rule all:
     """The report of the configured world, and everything that it rests on."""
     default_target: True

@@ -58,7 +58,7 @@ def test_every_target_that_provenance_prints_is_one_of_the_workflow(project: Pro
     )
     assert len(targets) > 300
     run = project.snakemake("-n", *targets, "--configfile", "results/synthetic/config.yaml")
-    assert "Nothing to be done" in run.stderr
+    assert "Nothing to be done" in run.stdout
     forced = project.snakemake("-n", "--force", targets[0], "--configfile", "results/synthetic/config.yaml")
     assert targets[0] in forced.stdout
 

@@ -3,19 +3,6 @@ from balanza.outlook.scenario_file import load as load_scenario
 from balanza.registry import registry
 from balanza.resources import TABLE, load as load_costs, needs
 
-
-localrules:
-    all,
-    full,
-    validation,
-    settings,
-    fetch,  # nodes of a cluster often have no network
-    draw,  # and what takes less than a second is not worth a job there
-    place,
-    score,
-    validation_page,
-
-
 COSTS = load_costs()
 
 
