@@ -7,10 +7,10 @@ COSTS = load_costs()
 
 
 def asked(rule, times=None):
-    """What a job of a rule asks of a cluster; on one machine nobody looks at it, unless `--resources` sets a limit."""
-    if rule not in COSTS:
+    """What a job asks of a cluster; on one machine nobody looks at it, unless `--resources` sets a limit."""
+    if not COSTS.get(rule):
         raise WorkflowError(
-            f"{TABLE} has no row for the rule {rule}. Add what its jobs were measured to take."
+            f"{TABLE} has no row for {rule}. Add what its jobs were measured to take."
         )
     return needs(COSTS[rule], times)
 
