@@ -192,7 +192,7 @@ def test_every_page_of_a_blind_run_is_stamped(tmp_path: Path, in_config: bool, i
     surroundings(results, world)
     report.run(results, [path])
     pages = sorted(results.glob("*.html"))
-    assert len(pages) == 4
+    assert len(pages) == 6
     for page in pages:
         assert ("BLIND: the treatment was handed to other" in Page(page).words) == in_rows
 
