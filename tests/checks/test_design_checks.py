@@ -214,20 +214,6 @@ class TestAnticipation:
         assert table.loc["as it is", "value"] < 0.9
         assert table.loc["in the 6 months before", "value"] == pytest.approx(1.0, abs=0.05)
 
-    def test_the_p_value_is_that_of_the_middle_placebo_times_two_or_less(self) -> None:
-        result = run("placebo_date", *world(1, "gaussian", TREND))
-        p_values = sorted(result.table["p_value"][1:])
-        assert result.values["p_value"] == {"guard": pytest.approx(min(1, 3 / 2 * p_values[1]))}
-
-    @pytest.mark.slow
-    def test_drifting_worlds_seldom_fail(self) -> None:
-        """Shocks that stay make placebos alike: 20 of them would count as one."""
-        failed = 0
-        for seed in range(200):
-            drift = 0.1 * np.cumsum(np.random.default_rng(1000 + seed).normal(size=(UNITS, PERIODS)), axis=1)
-            failed += run("placebo_date", *world(seed, shock=drift)).passed is False
-        assert failed <= 18  # 5 % of 200 are 10; with 2.6 binomial standard deviations
-
     @pytest.mark.slow
     def test_clean_worlds_seldom_fail(self) -> None:
         # two families of looks, leads and refits, each at 5 %

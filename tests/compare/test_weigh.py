@@ -17,7 +17,7 @@ from balanza.compare.themes import Themes, place
 from balanza.config import load_study
 from balanza.errors import ConfigError
 from balanza.preparation import columns_of
-from balanza.report import weighing
+from balanza.report import themes
 from balanza.strict import load
 from balanza.verbs import check, compare, describe, draw, estimate, grade, identify, prepare, report, target, weigh
 from balanza.verbs import place as place_verb
@@ -292,4 +292,4 @@ def test_themes_say_what_a_check_found(check: dict[str, str], status: str, settl
         {**dict.fromkeys(("grade", "title", "identified", "change")), "what": "coordination: moderators"}
         | {"status": status, "sentence": sentence}
     ]
-    assert weighing.SETTLED["nothing"] == "nothing was estimated"
+    assert themes.SETTLED["nothing"] == "nothing was estimated"

@@ -63,6 +63,11 @@ def known_paths(treatment: Treatment, panel: Panel, where: str) -> np.ndarray:
     return low
 
 
+def all_paths(study: Study, panel: Panel, where: str) -> dict[str, np.ndarray]:
+    """`known_paths` of each treatment, by name."""
+    return {treatment.name: known_paths(treatment, panel, where) for treatment in study.treatments}
+
+
 def _unit_paths(treatment: Treatment, panel: Panel) -> np.ndarray:
     """The treatment as units x periods: in all periods where it follows from its start, else NaN without a row."""
     period = np.arange(panel.n_periods)

@@ -104,6 +104,25 @@ def told(design: Design) -> tuple[np.ndarray, np.ndarray]:
     return cells.any(axis=1), cells.any(axis=0)
 
 
+def of_units(design: Design, units: np.ndarray) -> Design:
+    """The design of some units, which keep the codes of their clusters.
+
+    Parameters
+    ----------
+    design : Design
+    units : ndarray of bool, shape (n_units,)
+    """
+    return replace(
+        design,
+        outcome=design.outcome[units],
+        weight=design.weight[units],
+        treatments=design.treatments[:, units],
+        covariates=design.covariates[:, units],
+        baseline=design.baseline[units],
+        cluster=design.cluster[units],
+    )
+
+
 def trimmed(design: Design) -> Design:
     """The design without units and periods that have no row, or for counts no event.
 
@@ -118,15 +137,14 @@ def trimmed(design: Design) -> Design:
         raise Unsupported(
             say("fewer than two clusters have rows that tell anything"), where=design.where, cure=say("Use wider rows")
         )
-    keep = np.ix_(units, periods)
+    kept = of_units(design, units)
     return replace(
-        design,
-        outcome=design.outcome[keep],
-        weight=design.weight[keep],
-        treatments=design.treatments[:, units][:, :, periods],
-        covariates=design.covariates[:, units][:, :, periods],
-        baseline=design.baseline[units],
-        cluster=np.searchsorted(codes, design.cluster[units]),
+        kept,
+        outcome=kept.outcome[:, periods],
+        weight=kept.weight[:, periods],
+        treatments=kept.treatments[:, :, periods],
+        covariates=kept.covariates[:, :, periods],
+        cluster=np.searchsorted(codes, kept.cluster),
     )
 
 

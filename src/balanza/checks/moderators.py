@@ -118,22 +118,10 @@ def _fit(study: Study, whole: Design, moderator: np.ndarray, name: str) -> _Fitt
     """The fit with one moderator."""
     known = np.isfinite(moderator)
     try:
-        return _Fitted(_rows(study, _kept(whole, known), moderator[known], name), int((~known).sum()))
+        return _Fitted(_rows(study, _twoway.of_units(whole, known), moderator[known], name), int((~known).sum()))
     except Unsupported as refusal:
         blank = dict.fromkeys(COLUMNS) | {"moderator": name, "reason": refusal.problem}
         return _Fitted([blank | {"effect_of": item.name} for item in study.treatments], int((~known).sum()))
-
-
-def _kept(design: Design, units: np.ndarray) -> Design:
-    return replace(
-        design,
-        outcome=design.outcome[units],
-        weight=design.weight[units],
-        treatments=design.treatments[:, units],
-        covariates=design.covariates[:, units],
-        baseline=design.baseline[units],
-        cluster=design.cluster[units],
-    )
 
 
 def _rows(study: Study, design: Design, moderator: np.ndarray, name: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from balanza.checks import _null, _twoway, _words
-from balanza.checks._reassign import AUTO, known_paths, strata
+from balanza.checks._reassign import AUTO, all_paths, strata
 from balanza.checks._twoway import Design
 from balanza.contract import NEGATIVE_CONTROL, CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
@@ -136,7 +136,7 @@ class _Draws:
         ]
         self.reassigned = [by == "randomization" or (by == "auto" and one) for one in few]
         if any(self.reassigned):
-            self.paths = {item.name: known_paths(item, panel, SPEC.name) for item in study.treatments}
+            self.paths = all_paths(study, panel, SPEC.name)
             codes = strata(study, panel, self.paths, AUTO, SPEC.name).codes
             self.orders = permutation.reorder(codes, study.draws, rng)
 

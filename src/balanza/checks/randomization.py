@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from balanza.checks import _null
-from balanza.checks._reassign import Strata, known_paths, strata
+from balanza.checks._reassign import Strata, all_paths, strata
 from balanza.contract import CheckResult, CheckSpec, Estimate, Panel, Study
 from balanza.errors import Unsupported
 from balanza.estimators import _covariates, _guard
@@ -115,7 +115,7 @@ def check(study: Study, panel: Panel, estimates: Mapping[str, Estimate], rng: np
         raise Unsupported(
             say("needs five clusters or more, not {n_clusters}", n_clusters=panel.n_clusters), where=SPEC.name
         )
-    paths = {treatment.name: known_paths(treatment, panel, SPEC.name) for treatment in study.treatments}
+    paths = all_paths(study, panel, SPEC.name)
     wanted = _guard.options(SPEC, study)["strata"]
     within = strata(study, panel, paths, wanted, SPEC.name)
     data = _rows(study, panel)

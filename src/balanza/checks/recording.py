@@ -171,26 +171,10 @@ def _same(one: Design, other: Design) -> tuple[Design, Design]:
             say("its rows are not those of the study"), where=SPEC.name, cure=say("Give both the same exposure")
         )
 
-    def tells(design: Design) -> np.ndarray:
-        told = np.nan_to_num(design.outcome) > 0 if design.counts else ~np.isnan(design.outcome)
-        return np.asarray(told.any(axis=1))
-
-    units = tells(one) & tells(other)
+    units = _twoway.told(one)[0] & _twoway.told(other)[0]
     if not units.any():
         raise Unsupported(say("no unit has events of both measures"), where=SPEC.name, cure=say("Use wider rows"))
-    kept = [
-        replace(
-            design,
-            outcome=design.outcome[units],
-            weight=design.weight[units],
-            treatments=design.treatments[:, units],
-            covariates=design.covariates[:, units],
-            baseline=design.baseline[units],
-            cluster=design.cluster[units],
-        )
-        for design in (one, other)
-    ]
-    return _twoway.trimmed(kept[0]), _twoway.trimmed(kept[1])
+    return _twoway.trimmed(_twoway.of_units(one, units)), _twoway.trimmed(_twoway.of_units(other, units))
 
 
 def _told(study: Study, pair: _Pair) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from balanza.checks import _null, _twoway
-from balanza.checks._reassign import AUTO, known_paths, strata
+from balanza.checks._reassign import AUTO, all_paths, strata
 from balanza.checks._twoway import Design
 from balanza.compare.outcomes import SPEC
 from balanza.contract import Panel, Study
@@ -59,7 +59,7 @@ def lottery(study: Study, panel: Panel, names: tuple[str, str], rng: np.random.G
         Draws `study.draws` orders of the clusters.
     """
     try:
-        by_name = {treatment.name: known_paths(treatment, panel, SPEC.name) for treatment in study.treatments}
+        by_name = all_paths(study, panel, SPEC.name)
         groups = strata(study, panel, by_name, AUTO, SPEC.name)
         whole = _twoway.whole(SPEC, study, panel)
         design = _twoway.trimmed(whole)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from balanza.checks import _twoway, randomization
-from balanza.checks._reassign import Strata, known_paths, strata
+from balanza.checks._reassign import Strata, all_paths, strata
 from balanza.contract import CheckSpec, Panel, Study
 from balanza.curve import scales
 from balanza.errors import Unsupported
@@ -70,7 +70,7 @@ def reassignments(study: Study, panel: Panel, draws: int, seed: int) -> Reassign
 def _strata(study: Study, panel: Panel) -> Strata:
     wanted = _guard.options(randomization.SPEC, study)["strata"]
     try:
-        paths = {treatment.name: known_paths(treatment, panel, SPEC.name) for treatment in study.treatments}
+        paths = all_paths(study, panel, SPEC.name)
     except Unsupported:
         return Strata(np.zeros(panel.n_clusters, np.int64), 1, "")
     return strata(study, panel, paths, wanted, SPEC.name)

@@ -27,6 +27,37 @@ COMPARED = say(
 )
 
 
+def no_solution(spec: EstimatorSpec, reason: str, what: str, collinear: tuple[str, str]) -> Unsupported:
+    """The refusal of a count model without a maximum.
+
+    Parameters
+    ----------
+    spec : EstimatorSpec
+    reason : {"collinear", "separated", "diverged"}
+        Of `Degenerate`.
+    what : str
+        Whose coefficient it is.
+    collinear : (str, str)
+        What to say of one that the other terms explain, and the cure: what varies, and beside what, is the model's own.
+    """
+    sentences = {
+        "collinear": collinear,
+        "separated": (
+            say(
+                "the coefficient of {what} runs to infinity, because the outcome is zero wherever it would show",
+                what=what,
+            ),
+            say("Use wider units or periods, or remove it"),
+        ),
+        "diverged": (
+            say("the likelihood's maximum was not found"),
+            say("Check the outcome and the exposure for outliers"),
+        ),
+    }
+    text, cure = sentences[reason]
+    return Unsupported(text, where=spec.name, cure=cure)
+
+
 def require(spec: EstimatorSpec | CheckSpec, study: Study, panel: Panel) -> None:
     """Refuse studies that the SPEC rules out, and panels that hold no comparison.
 

@@ -242,25 +242,11 @@ def _ever(treatment: np.ndarray) -> np.ndarray:
 
 def _refusal(problem: kernel.Degenerate, names: tuple[str, ...]) -> Unsupported:
     what = say("a baseline covariate's slopes") if problem.index is None else names[problem.index]
-    sentences = {
-        "collinear": (
-            say("{what} has no variation of its own beside unit and period effects and the other terms", what=what),
-            say("Use rows in which it varies between units over time, or remove what it repeats"),
-        ),
-        "separated": (
-            say(
-                "the coefficient of {what} runs to infinity, because the outcome is zero wherever it would show",
-                what=what,
-            ),
-            say("Use wider units or periods, or remove it"),
-        ),
-        "diverged": (
-            say("the likelihood's maximum was not found"),
-            say("Check the outcome and the exposure for outliers"),
-        ),
-    }
-    text, cure = sentences[problem.reason]
-    return Unsupported(text, where=SPEC.name, cure=cure)
+    collinear = (
+        say("{what} has no variation of its own beside unit and period effects and the other terms", what=what),
+        say("Use rows in which it varies between units over time, or remove what it repeats"),
+    )
+    return _guard.no_solution(SPEC, problem.reason, what, collinear)
 
 
 def _estimate(

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+from jinja2 import BytecodeCache, Environment, PackageLoader, StrictUndefined, Template, select_autoescape
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from balanza import __version__
@@ -137,6 +138,23 @@ def _page(world: WorldResults, name: str) -> tuple[str, dict[str, Any]]:
     return name, _general(world)[name]()
 
 
+class _Compiled(BytecodeCache):
+    """Templates as they were compiled, which all pages and languages of a process share."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.held:
+            bucket.bytecode_from_string(self.held[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.held[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
+
+
 def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Environment:
     """The templates in the active language, and what all pages show.
 
@@ -156,6 +174,7 @@ def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Envir
         trim_blocks=True,
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
+        bytecode_cache=_COMPILED,
     )
     made.policies["ext.i18n.trimmed"] = True
     language.install(made)

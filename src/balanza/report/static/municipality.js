@@ -151,7 +151,7 @@
       [code, code.slice(0, 2), year, data.people[shown][column], data.homicides[shown][column], data.rates[shown][column]]
         .map((value) => value ?? "").join(","));
     const text = ["cvegeo,state,year,population,homicides,rate", ...lines, ""].join("\n");
-    places.save(new Blob([text], { type: "text/csv;charset=utf-8" }), `balanza-${code}.csv`);
+    save(new Blob([text], { type: "text/csv;charset=utf-8" }), `balanza-${code}.csv`);
   });
 
   const known = places.entries(data.names, data.codes, stateNames, data.born);

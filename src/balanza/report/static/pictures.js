@@ -61,14 +61,6 @@
     pick(mark);
   };
 
-  const download = (blob, name) => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  };
-
   const size = (svg) => [svg.viewBox.baseVal.width, svg.viewBox.baseVal.height];
 
   const standalone = (svg) => {
@@ -91,7 +83,7 @@
     return new XMLSerializer().serializeToString(copy);
   };
 
-  const asSvg = (svg, name) => download(new Blob([standalone(svg)], { type: "image/svg+xml" }), `${name}.svg`);
+  const asSvg = (svg, name) => save(new Blob([standalone(svg)], { type: "image/svg+xml" }), `${name}.svg`);
 
   const asPng = async (svg, name) => {
     const image = new Image();
@@ -100,7 +92,7 @@
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = size(svg).map((length) => Math.ceil(SCALE * length));
     canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    canvas.toBlob((blob) => download(blob, `${name}.png`), "image/png");
+    canvas.toBlob((blob) => save(blob, `${name}.png`), "image/png");
   };
 
   const equip = (figure) => {

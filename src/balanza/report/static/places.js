@@ -98,14 +98,6 @@ const places = (() => {
     return { show, hide };
   };
 
-  const save = (blob, name) => {
-    const link = made("a");
-    link.href = URL.createObjectURL(blob);
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  };
-
   // The chart as it is now, by the buttons that all pictures have.
   const equip = (figure, view, name, linked) => {
     const tools = document.getElementById("picture-tools").content.cloneNode(true);
@@ -124,5 +116,5 @@ const places = (() => {
       ast: true, renderer: "svg", actions: false, hover: false, tooltip,
     }).then(({ view }) => view);
 
-  return { draw, entries, equip, finder, hint, made, number, read, save, say };
+  return { draw, entries, equip, finder, hint, made, number, read, say };
 })();

@@ -6,11 +6,7 @@
   for (const link of document.querySelectorAll("a[data-table]")) {
     link.addEventListener("click", (event) => {
       event.preventDefault();
-      const save = document.createElement("a");
-      save.href = URL.createObjectURL(new Blob([texts[link.dataset.table]], { type: "text/csv;charset=utf-8" }));
-      save.download = link.download;
-      save.click();
-      setTimeout(() => URL.revokeObjectURL(save.href), 10000);
+      save(new Blob([texts[link.dataset.table]], { type: "text/csv;charset=utf-8" }), link.download);
     });
   }
 
