@@ -33,6 +33,7 @@ class Tables:
     def __init__(self, page: str) -> None:
         self.page = page
         self.frames: dict[str, pd.DataFrame] = {}
+        self._texts: dict[str, str] = {}
 
     def links(self, name: str, rows: Iterable[Mapping[str, Any]], only: Sequence[str] | None = None) -> Markup:
         """Take a table, and give the links to its files, which lie beside the page.
@@ -48,12 +49,13 @@ class Tables:
         """
         if name in self.frames:
             raise ValueError(f"{self.page}: two tables are called {name}")
-        self.frames[name] = flat(rows if only is None else [{key: row.get(key) for key in only} for row in rows])
+        frame = flat(rows if only is None else [{key: row.get(key) for key in only} for row in rows])
+        self.frames[name], self._texts[name] = frame, frame.to_csv(index=False, lineterminator="\n")
         return LINKS.format(path=f"{FOLDER}/{self.page}/{name}", file=f"{self.page}-{name}", name=name)
 
     def texts(self) -> dict[str, str]:
         """Each table as csv, with all digits."""
-        return {name: frame.to_csv(index=False, lineterminator="\n") for name, frame in self.frames.items()}
+        return dict(self._texts)
 
     def write(self, out: Path) -> None:
         """Write the files below `out`, the page's own folder, in place of those of an earlier run."""
