@@ -2,8 +2,8 @@
 
 After Arkhangelsky, Athey, Hirshberg, Imbens and Wager (2021), American Economic Review 111(12), and their R package
 `synthdid` 0.0.9: weights of control units (and, for synthetic difference-in-differences, of periods before treatment)
-by the algorithm of Frank and Wolfe, stopped and made sparse as there. Each step is taken for all assignments together
-and on the Gram matrix, so that placebo inference costs little more than one fit.
+by the algorithm of Frank and Wolfe, stopped and made sparse as there. Each step is taken on the Gram matrix, which
+all assignments share.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+
+from balanza.kernels.frank_wolfe import descend
 
 Method = Literal["did", "control"]
 STEPS = 10_000
@@ -148,49 +150,6 @@ def _frank_wolfe(
     least = rows * (LEAST_DECREASE * noise) ** 2
     product = np.where(use, product, -(np.finfo(float).max ** 0.9))
     weights = use / use.sum(axis=1, keepdims=True)
-    weights = _descend(gram, product, weights, ridge, least, STEPS_BEFORE_SPARSE)
+    weights = descend(gram, product, weights, ridge, least, STEPS_BEFORE_SPARSE)
     weights = np.where(weights <= weights.max(axis=1, keepdims=True) / 4, 0.0, weights)
-    return _descend(gram, product, weights / weights.sum(axis=1, keepdims=True), ridge, least, STEPS)
-
-
-def _descend(
-    gram: np.ndarray, product: np.ndarray, weights: np.ndarray, ridge: np.ndarray, least: np.ndarray, steps: int
-) -> np.ndarray:
-    """Steps towards the best vertex, each as long as is best, until a step gains less than `least`.
-
-    Minimises x'Qx - 2 product'x with Q = gram + ridge. `slope` is Qx - product; `curve` and `line`, x'Qx and product'x,
-    follow from the step taken, so that a step passes over the controls only to find its vertex and to move the slope.
-    """
-    found, left, x = weights.copy(), np.arange(len(weights)), weights.copy()
-    shared = gram.ndim == 2
-    slope = (x @ gram if shared else np.einsum("nk,nkj->nj", x, gram)) + ridge[:, None] * x
-    curve, line = np.einsum("nk,nk->n", slope, x), np.einsum("nk,nk->n", np.where(x > 0, product, 0.0), x)
-    slope -= product
-    index = left
-    for step in range(1, steps + 1):
-        best = slope.argmin(axis=1)
-        column = gram[best] if shared else gram[left, best]
-        own, across = column[index, best] + ridge, slope[index, best] + product[index, best]
-        gain = curve - line - slope[index, best]
-        length = own - 2 * across + curve
-        share = np.clip(gain / np.maximum(length, np.finfo(float).tiny), 0.0, 1.0)
-        x *= 1 - share[:, None]
-        x[index, best] += share
-        curve = (1 - share) ** 2 * curve + 2 * share * (1 - share) * across + share**2 * own
-        line = (1 - share) * line + share * product[index, best]
-        column -= product
-        column[index, best] += ridge
-        column -= slope
-        column *= share[:, None]
-        slope += column
-        going = (share * (2 * gain - share * length) > least) | (step < 2)
-        if not going.all():
-            found[left[~going]] = x[~going]
-            left, x, slope, product, ridge, least, curve, line = (
-                part[going] for part in (left, x, slope, product, ridge, least, curve, line)
-            )
-            index = np.arange(len(left))
-            if not len(left):
-                break
-    found[left] = x
-    return found
+    return descend(gram, product, weights / weights.sum(axis=1, keepdims=True), ridge, least, STEPS)
