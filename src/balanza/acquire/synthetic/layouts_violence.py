@@ -78,6 +78,7 @@ def _export_by_month(world: World, deaths: Registered, year: int) -> Iterator[st
     """The interactive export of one year of registration: only places with deaths, blank for none."""
     columns = deaths.year(year)
     frame = world.municipalities
+    codes, names = frame["cvegeo"].tolist(), frame["name"].tolist()
     municipal, unspecified = deaths.municipal[:, columns], deaths.unspecified[:, columns]
     states = by_state(world, municipal) + unspecified
     abroad = deaths.abroad[:, columns]
@@ -93,8 +94,7 @@ def _export_by_month(world: World, deaths: Registered, year: int) -> Iterator[st
         if states[place].any():
             yield _cells(_formula(place + 1), OFFICIAL[state], states[place])
         for row in np.flatnonzero((frame["state"] == state).to_numpy() & municipal.any(axis=1)):
-            code = frame["cvegeo"].iloc[row]
-            yield _cells(f" {state} {code[2:]} ", frame["name"].iloc[row], municipal[row])
+            yield _cells(f" {state} {codes[row][2:]} ", names[row], municipal[row])
         if unspecified[place].any():
             yield _cells(f" {state} 999 ", "No especificado", unspecified[place])
     if abroad.any():
@@ -127,14 +127,14 @@ def _write_export(world: World, deaths: Registered, path: Path) -> None:
 
 def _places(world: World, deaths: Registered, span: slice) -> Iterator[tuple[int | None, str, np.ndarray]]:
     """States (with their number) and below each its municipalities with deaths, in the order of codes."""
-    frame = world.municipalities
+    frame, names = world.municipalities, world.municipalities["name"].tolist()
     municipal = deaths.yearly(deaths.municipal)[:, span]
     unspecified = deaths.yearly(deaths.unspecified)[:, span]
     states = by_state(world, municipal) + unspecified
     for place, state in enumerate(STATES):
         yield place + 1, OFFICIAL[state], states[place]
         for row in np.flatnonzero((frame["state"] == state).to_numpy() & municipal.any(axis=1)):
-            yield None, frame["name"].iloc[row], municipal[row]
+            yield None, names[row], municipal[row]
         if unspecified[place].any():
             yield None, "No especificado", unspecified[place]
 

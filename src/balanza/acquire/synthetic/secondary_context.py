@@ -178,21 +178,21 @@ def criminal_groups(world: World) -> pd.DataFrame:
 _PREFIXES = (
     "ags bc- bcs cam coa col cps cua df- dgo gua gue hgo jal mex mic mor nay nl- oax pue que qui san sin son tab tam "
     "tla ver yuc zac"
-)
+).split()
 """How the file of mayors abbreviates the states, in the order of their codes."""
 
-_FIRST = ("ANA", "JOSE", "MARIA", "JUAN", "LUIS", "ROSA", "CARLOS", "ELENA", "PEDRO", "SOFIA")
-_FAMILY = ("GARCIA", "LOPEZ", "MARTINEZ", "HERNANDEZ", "GONZALEZ", "PEREZ", "SANCHEZ", "RAMIREZ", "CRUZ", "FLORES")
-_BEFORE_MORENA = {"pri": 0.4, "pri-pvem": 0.16, "pan": 0.2, "prd": 0.12, "pan-prd": 0.04, "pvem": 0.03, "mc": 0.05}
-_SINCE_MORENA = {
-    "morena": 0.24,
-    "pt-morena-pes": 0.1,
-    "pri": 0.2,
-    "pan": 0.16,
-    "pan-pri-prd": 0.1,
-    "mc": 0.12,
-    "pvem": 0.08,
-}
+_FIRST = np.array(["ANA", "JOSE", "MARIA", "JUAN", "LUIS", "ROSA", "CARLOS", "ELENA", "PEDRO", "SOFIA"])
+_FAMILY = np.array("GARCIA LOPEZ MARTINEZ HERNANDEZ GONZALEZ PEREZ SANCHEZ RAMIREZ CRUZ FLORES".split())
+_OUTCOMES = np.array(["Term-limited-p-won", "Term-limited-p-lost", "Out-p-lost"])
+_BEFORE_MORENA = (
+    np.array(["pri", "pri-pvem", "pan", "prd", "pan-prd", "pvem", "mc"]),
+    np.array([0.4, 0.16, 0.2, 0.12, 0.04, 0.03, 0.05]),
+)
+_SINCE_MORENA = (
+    np.array(["morena", "pt-morena-pes", "pri", "pan", "pan-pri-prd", "mc", "pvem"]),
+    np.array([0.24, 0.1, 0.2, 0.16, 0.1, 0.12, 0.08]),
+)
+"""Coalitions and how often they stand."""
 _CUSTOMARY = 417
 """Municipalities of Oaxaca that elect without parties, of 570: they are not in the file."""
 
@@ -222,16 +222,15 @@ def mayors(world: World) -> pd.DataFrame:
 def _election(
     rng: np.random.Generator, place: int, code: str, name: str, year: int, term: int, customary: bool
 ) -> dict[str, Any]:
-    parties = _SINCE_MORENA if year >= 2018 else _BEFORE_MORENA
-    shares = np.array(list(parties.values()))
-    winner, second = rng.choice(list(parties), 2, replace=False, p=shares / shares.sum())
+    parties, shares = _SINCE_MORENA if year >= 2018 else _BEFORE_MORENA
+    winner, second = rng.choice(parties, 2, replace=False, p=shares)
     unopposed = rng.random() < 0.01
     person = " ".join((*rng.choice(_FIRST, 1), *rng.choice(_FAMILY, 2)))
     margin = 1 if customary or unopposed else round(float(rng.beta(1.2, 7)), 4)
-    outcome = "2024" if year >= 2020 else str(rng.choice(["Term-limited-p-won", "Term-limited-p-lost", "Out-p-lost"]))
+    outcome = "2024" if year >= 2020 else str(rng.choice(_OUTCOMES))
     return {
         "place": place,
-        "emm": f"{_PREFIXES.split()[int(code[:2]) - 1]}-{term:02d}.{code[2:]}",
+        "emm": f"{_PREFIXES[int(code[:2]) - 1]}-{term:02d}.{code[2:]}",
         "municipality": name,
         "year": year,
         "dextra": 0,
