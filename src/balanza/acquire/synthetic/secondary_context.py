@@ -175,14 +175,46 @@ def criminal_groups(world: World) -> pd.DataFrame:
     return table.iloc[:-1]
 
 
-_PREFIXES = (
-    "ags bc- bcs cam coa col cps cua df- dgo gua gue hgo jal mex mic mor nay nl- oax pue que qui san sin son tab tam "
-    "tla ver yuc zac"
-).split()
+_PREFIXES = [
+    "ags",
+    "bc-",
+    "bcs",
+    "cam",
+    "coa",
+    "col",
+    "cps",
+    "cua",
+    "df-",
+    "dgo",
+    "gua",
+    "gue",
+    "hgo",
+    "jal",
+    "mex",
+    "mic",
+    "mor",
+    "nay",
+    "nl-",
+    "oax",
+    "pue",
+    "que",
+    "qui",
+    "san",
+    "sin",
+    "son",
+    "tab",
+    "tam",
+    "tla",
+    "ver",
+    "yuc",
+    "zac",
+]
 """How the file of mayors abbreviates the states, in the order of their codes."""
 
 _FIRST = np.array(["ANA", "JOSE", "MARIA", "JUAN", "LUIS", "ROSA", "CARLOS", "ELENA", "PEDRO", "SOFIA"])
-_FAMILY = np.array("GARCIA LOPEZ MARTINEZ HERNANDEZ GONZALEZ PEREZ SANCHEZ RAMIREZ CRUZ FLORES".split())
+_FAMILY = np.array(
+    ["GARCIA", "LOPEZ", "MARTINEZ", "HERNANDEZ", "GONZALEZ", "PEREZ", "SANCHEZ", "RAMIREZ", "CRUZ", "FLORES"]
+)
 _OUTCOMES = np.array(["Term-limited-p-won", "Term-limited-p-lost", "Out-p-lost"])
 _BEFORE_MORENA = (
     np.array(["pri", "pri-pvem", "pan", "prd", "pan-prd", "pvem", "mc"]),
