@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import balanza  # noqa: F401 - before any test loads numpy, so that sums take the one thread that the package asks for
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
