@@ -11,7 +11,7 @@ from balanza.config import load_study
 from balanza.preparation import prepare
 from balanza.registry import find
 
-SEEDS, SIZE = 50, 0.06
+SEEDS, SIZE = 50, 0.03
 
 
 def state_rows(world: World) -> pd.DataFrame:
