@@ -64,7 +64,8 @@ def _line(axis: str, at: float = 0.0, **style: Any) -> Any:
     """A straight line where an axis, `x` or `y`, has a value; of zero if none is given."""
     import altair as alt
 
-    return alt.Chart(pd.DataFrame({axis: [at]})).mark_rule(color="#444", **style).encode(**{axis: f"{axis}:Q"})
+    rule = alt.Chart(pd.DataFrame({axis: [at]})).mark_rule(color="#444", **style)
+    return rule.encode(x=alt.X("x:Q")) if axis == "x" else rule.encode(y=alt.Y("y:Q"))
 
 
 def _strip(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
@@ -75,8 +76,8 @@ def _strip(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     base = alt.Chart(data).encode(y=y)
     layers = alt.layer(
         _line("x"),
-        base.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("low:Q", title=_("estimate")), x2="high:Q"),
-        base.mark_point(filled=True, size=45, color=BLUE, opacity=1).encode(x="value:Q"),
+        base.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("low:Q", title=_("estimate")), x2=alt.X2("high:Q")),
+        base.mark_point(filled=True, size=45, color=BLUE, opacity=1).encode(x=alt.X("value:Q")),
     )
     chart = layers.properties(width=WIDTH - LABEL, height=alt.Step(18 if len(data) > 12 else 26))
     return Drawn(svg(chart), _("Estimates with their intervals."))
@@ -102,7 +103,9 @@ def _draws(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     )
     if observed is None:
         return Drawn(svg(bars.properties(width=HALF, height=160)), _("{n} draws.").format(n=number(len(data))))
-    rule = alt.Chart(pd.DataFrame({"draw": [observed]})).mark_rule(color=ORANGE, strokeWidth=2.5).encode(x="draw:Q")
+    rule = (
+        alt.Chart(pd.DataFrame({"draw": [observed]})).mark_rule(color=ORANGE, strokeWidth=2.5).encode(x=alt.X("draw:Q"))
+    )
     return Drawn(
         svg((bars + rule).properties(width=HALF, height=160)),
         _("{n} draws; orange: what was observed.").format(n=number(len(data))),
@@ -133,9 +136,9 @@ def _quantiles(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     base = alt.Chart(rows).encode(y=y)
     layers = alt.layer(
         _line("x"),
-        base.mark_rule(strokeWidth=2, color=GREY).encode(x=alt.X("low:Q", title=_("estimate")), x2="high:Q"),
-        base.mark_rule(strokeWidth=7, color=GREY).encode(x="q1:Q", x2="q3:Q"),
-        base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x="expected:Q"),
+        base.mark_rule(strokeWidth=2, color=GREY).encode(x=alt.X("low:Q", title=_("estimate")), x2=alt.X2("high:Q")),
+        base.mark_rule(strokeWidth=7, color=GREY).encode(x=alt.X("q1:Q"), x2=alt.X2("q3:Q")),
+        base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x=alt.X("expected:Q")),
     )
     caption = _(
         "Thick: the middle half of the draws; thin: from {low} % to {high} % of them; diamond: what was to be expected."
@@ -174,8 +177,8 @@ def _contours(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
         ),
         "y": alt.Y("y:Q", title=_("share of the outcome"), scale=alt.Scale(domain=[0, float(y.max())])),
     }
-    colour = alt.condition("datum.zero", alt.value(ORANGE), alt.value(GREY))
-    drawn = alt.Chart(data).mark_line().encode(**axes, detail="line:N", color=colour)
+    colour = alt.ColorValue(GREY, condition={"test": "datum.zero", "value": ORANGE})
+    drawn = alt.Chart(data).mark_line().encode(**axes, detail=alt.Detail("line:N"), color=colour)
     words = (
         alt.Chart(ends)
         .mark_text(align="left", dx=3, fontSize=10)
@@ -187,7 +190,7 @@ def _contours(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
         marks = alt.Chart(points)
         layers.append(marks.mark_point(shape="diamond", size=70, color=BLUE, filled=True, opacity=1).encode(**axes))
         layers.append(
-            marks.mark_text(align="left", dx=7, dy=-6, fontSize=10, color=BLUE).encode(**axes, text="label:N")
+            marks.mark_text(align="left", dx=7, dy=-6, fontSize=10, color=BLUE).encode(**axes, text=alt.Text("label:N"))
         )
     chart = alt.layer(*layers).properties(width=HALF + 40, height=260)
     caption = _("The estimate, had a hidden cause explained so much of both; orange: nothing is left of it.")
@@ -235,7 +238,7 @@ def _bounds(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     rules = (
         alt.Chart(data)
         .mark_rule(strokeWidth=3, color=BLUE)
-        .encode(x=x, y=alt.Y("low:Q", title=_("mean effect")), y2="high:Q")
+        .encode(x=x, y=alt.Y("low:Q", title=_("mean effect")), y2=alt.Y2("high:Q"))
     )
     caption = _("Intervals of {estimate} that hold whatever trends did, up to so many times as much as before.").format(
         estimate=data["estimate"].iloc[0]
@@ -253,11 +256,11 @@ def _pretrend(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     base = alt.Chart(points).encode(x=x)
     layers = [
         _line("y"),
-        base.mark_rule(strokeWidth=2, color=GREY).encode(y=alt.Y("low:Q", title=_("estimate")), y2="high:Q"),
-        base.mark_point(filled=True, size=45, color=GREY, opacity=1).encode(y="value:Q"),
+        base.mark_rule(strokeWidth=2, color=GREY).encode(y=alt.Y("low:Q", title=_("estimate")), y2=alt.Y2("high:Q")),
+        base.mark_point(filled=True, size=45, color=GREY, opacity=1).encode(y=alt.Y("value:Q")),
     ]
     for line, dash in (("line_50", [1, 0]), ("line_80", [5, 3])):
-        layers.append(alt.Chart(data).mark_line(color=ORANGE, strokeDash=dash).encode(x=x, y=f"{line}:Q"))
+        layers.append(alt.Chart(data).mark_line(color=ORANGE, strokeDash=dash).encode(x=x, y=alt.Y(f"{line}:Q")))
     caption = _(
         "{estimate}: event times before treatment; orange: the trend that the joint test finds in half (solid) and in"
         " four fifths (dashed) of tries, drawn on after treatment as the effect that it would feign."

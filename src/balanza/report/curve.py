@@ -119,7 +119,7 @@ def _estimates(data: pd.DataFrame, x: alt.X, truth: float | None) -> Any:
         line = alt.Chart(pd.DataFrame({"y": [truth]})).mark_rule(color=ORANGE, strokeDash=[5, 3])
         layers.append(line.encode(y=alt.Y("y:Q", scale=y)))
     span = base.mark_rule(strokeWidth=2 if few else 1, clip=True)
-    layers.append(span.encode(y=alt.Y("low:Q", title=_("per cent"), scale=y), y2="high:Q"))
+    layers.append(span.encode(y=alt.Y("low:Q", title=_("per cent"), scale=y), y2=alt.Y2("high:Q")))
     layers.append(base.mark_point(filled=True, size=40 if few else 10, opacity=1).encode(y=alt.Y("percent:Q", scale=y)))
     own = alt.Chart(data[data["own"]]).mark_point(filled=True, shape="diamond", size=130, opacity=1)
     layers.append(own.encode(x=x, color=colour, y=alt.Y("percent:Q", scale=y)))
@@ -142,7 +142,7 @@ def _choices(data: pd.DataFrame, axes: Mapping[str, list[str]], x: alt.X) -> lis
     """One small chart an axis with more than one choice: a line a choice, a mark where a variant has it."""
     import altair as alt
 
-    colour = alt.condition("datum.own", alt.value(ORANGE), alt.value("#444"))
+    colour = alt.ColorValue("#444", condition={"test": "datum.own", "value": ORANGE})
     width = max(0.8, min(6.0, 0.7 * (WIDTH - LEFT) / len(data)))
     found = []
     for axis, labels in axes.items():

@@ -261,7 +261,7 @@ def _fan(
         .encode(
             x=x,
             y=alt.Y("low:Q", title=_("victims a month"), scale=alt.Scale(domainMin=0)),
-            y2="high:Q",
+            y2=alt.Y2("high:Q"),
             color=alt.Color("band:N", title=_("interval"), scale=scale, sort=None, legend=legend),
         )
     )
@@ -272,7 +272,7 @@ def _fan(
         .mark_line(strokeWidth=1.5)
         .encode(
             x=x,
-            y="value:Q",
+            y=alt.Y("value:Q"),
             color=alt.Color(
                 "line:N", title=None, scale=hues, sort=None, legend=alt.Legend(orient="top", symbolType="stroke")
             ),
@@ -294,9 +294,9 @@ def _rules(breaks: Sequence[Mapping[str, Any]]) -> list[Any]:
     out = []
     for index, item in enumerate(breaks):
         data = alt.Chart(pd.DataFrame({"time": [item["from"]], "name": [said(item["name"])]}))
-        out.append(data.mark_rule(color=GREY, strokeDash=[3, 3]).encode(x="time:T"))
+        out.append(data.mark_rule(color=GREY, strokeDash=[3, 3]).encode(x=alt.X("time:T")))
         text = data.mark_text(align="left", dx=9, color="#4a4a4a", fontSize=11, baseline="top")
-        out.append(text.encode(x="time:T", y=alt.value(2 + 13 * index), text="name:N"))
+        out.append(text.encode(x=alt.X("time:T"), y=alt.YValue(2 + 13 * index), text=alt.Text("name:N")))
     return out
 
 
@@ -314,9 +314,9 @@ def _sources(rows: Sequence[Mapping[str, Any]]) -> Markup:
     title = _("victims in {year}").format(year=rows[0]["year"])
     x = alt.X("low_95:Q", title=title, scale=alt.Scale(zero=False, nice=True))
     layers = [
-        base.mark_rule(strokeWidth=1.5, color=BLUE).encode(x=x, x2="high_95:Q"),
-        base.mark_rule(strokeWidth=4, color=BLUE).encode(x="low_80:Q", x2="high_80:Q"),
-        base.mark_point(filled=True, size=50, color="#1c1c1c", opacity=1).encode(x="median:Q"),
+        base.mark_rule(strokeWidth=1.5, color=BLUE).encode(x=x, x2=alt.X2("high_95:Q")),
+        base.mark_rule(strokeWidth=4, color=BLUE).encode(x=alt.X("low_80:Q"), x2=alt.X2("high_80:Q")),
+        base.mark_point(filled=True, size=50, color="#1c1c1c", opacity=1).encode(x=alt.X("median:Q")),
     ]
     return svg(alt.layer(*layers).properties(width=WIDTH - 260, height=alt.Step(26)))
 
