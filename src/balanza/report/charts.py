@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from balanza.provenance import text_digest
+from balanza.provenance import plain, text_digest
 from balanza.report.language import ENGLISH, N_, active, said
 from balanza.report.language import gettext as _
 from balanza.report.words import number
@@ -71,15 +72,27 @@ class _Tables:
         self.rows: dict[str, Any] = {}
         self._held: dict[int, tuple[str, pd.DataFrame]] = {}
 
-    def named(self, table: pd.DataFrame) -> dict[str, str]:
+    def named(self, table: Any) -> dict[str, str]:
         """The name that stands for a table in the specification."""
-        import altair as alt
-
         if id(table) not in self._held:
             name = f"table-{len(self._held)}"
             self._held[id(table)] = name, table
-            self.rows[name] = alt.to_values(table)["values"]
+            self.rows[name] = rows_of(table)
         return {"name": self._held[id(table)][0]}
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table as the renderer takes it: dates as text, and what is missing or not finite as null."""
+    gone = table.isna().to_numpy().tolist()
+    columns = [table[name].tolist() for name in table]
+    return [
+        {str(name): None if lacks else _cell(value) for name, value, lacks in zip(table, row, lacking, strict=True)}
+        for row, lacking in zip(zip(*columns, strict=True), gone, strict=True)
+    ]
+
+
+def _cell(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else plain(value)
 
 
 def svg(chart: Any, data: Mapping[str, Any] | None = None) -> Markup:
@@ -96,15 +109,16 @@ def drawn(chart: Any, data: Mapping[str, Any] | None = None) -> str:
     Parameters
     ----------
     chart : altair chart
+        Or what `styled` made of one.
     data : mapping, optional
         Large data by the names that the chart gives them: the library copies whatever it holds at every step.
     """
     import vl_convert
 
-    spec = styled(chart)
-    spec["datasets"] = {**spec.get("datasets", {}), **(data or {})}
+    spec = chart if isinstance(chart, dict) else styled(chart)
+    whole = spec | {"datasets": spec.get("datasets", {}) | dict(data or {})}
     spoken = active()
-    text = vl_convert.vegalite_to_svg(spec, format_locale=spoken.d3, time_format_locale=spoken.d3)
+    text = vl_convert.vegalite_to_svg(whole, format_locale=spoken.d3, time_format_locale=spoken.d3)
     digest = text_digest([re.sub(COUNTED, "", text)])[:12]
     counted = list(dict.fromkeys(re.findall(COUNTED, text)))  # the renderer counts these on from chart to chart
     names = {name: f"n{digest}-{number}" for number, name in enumerate(counted)}

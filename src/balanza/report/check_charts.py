@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from balanza.report.charts import BLUE, GREY, LABEL, ORANGE, WIDTH, svg
+from balanza.report.charts import BLUE, GREY, LABEL, ORANGE, WIDTH, rows_of, styled, svg
 from balanza.report.language import N_, said
 from balanza.report.language import gettext as _
 from balanza.report.words import number
@@ -69,18 +70,25 @@ def _line(axis: str, at: float = 0.0, **style: Any) -> Any:
 
 
 def _strip(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
+    data = figure.astype(dict.fromkeys(("value", "low", "high"), float)).assign(label=figure["label"].map(said))
+    shown = data[["label", "value", "low", "high"]]
+    spec = _strip_of(_("estimate"), 18 if len(data) > 12 else 26)
+    return Drawn(svg(spec, {"rows": rows_of(shown)}), _("Estimates with their intervals."))
+
+
+@cache
+def _strip_of(title: str, step: int) -> dict[str, Any]:
+    """The chart of most checks, which differs in its rows only: the library takes longer over it than the renderer."""
     import altair as alt
 
-    data = figure.astype(dict.fromkeys(("value", "low", "high"), float)).assign(label=figure["label"].map(said))
     y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=LABEL))
-    base = alt.Chart(data).encode(y=y)
+    base = alt.Chart(alt.NamedData("rows")).encode(y=y)
     layers = alt.layer(
         _line("x"),
-        base.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("low:Q", title=_("estimate")), x2=alt.X2("high:Q")),
+        base.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("low:Q", title=title), x2=alt.X2("high:Q")),
         base.mark_point(filled=True, size=45, color=BLUE, opacity=1).encode(x=alt.X("value:Q")),
     )
-    chart = layers.properties(width=WIDTH - LABEL, height=alt.Step(18 if len(data) > 12 else 26))
-    return Drawn(svg(chart), _("Estimates with their intervals."))
+    return styled(layers.properties(width=WIDTH - LABEL, height=alt.Step(step)))
 
 
 def _draws(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:

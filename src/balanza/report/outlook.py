@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from markupsafe import Markup
@@ -291,12 +291,12 @@ def _rules(breaks: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Where the series means something else: a dashed rule with its name, each name on a line of its own."""
     import altair as alt
 
-    out = []
+    out, at = [], cast("Any", alt.YValue)  # the library has no types for it
     for index, item in enumerate(breaks):
         data = alt.Chart(pd.DataFrame({"time": [item["from"]], "name": [said(item["name"])]}))
         out.append(data.mark_rule(color=GREY, strokeDash=[3, 3]).encode(x=alt.X("time:T")))
         text = data.mark_text(align="left", dx=9, color="#4a4a4a", fontSize=11, baseline="top")
-        out.append(text.encode(x=alt.X("time:T"), y=alt.YValue(2 + 13 * index), text=alt.Text("name:N")))
+        out.append(text.encode(x=alt.X("time:T"), y=at(2 + 13 * index), text=alt.Text("name:N")))
     return out
 
 

@@ -59,10 +59,13 @@ def write(world: WorldResults, out: Path, workers: int = 1) -> None:
             _write_page(world, out, name)
         return
     fork = multiprocessing.get_context("fork")  # the results are handed on by fork, and need no copy
+    alone = [(name,) for name in names if name not in ALIVE]
     with ProcessPoolExecutor(workers, fork, _take, (world, out)) as pool:
-        list(pool.map(_write_taken, names))
+        list(pool.map(_write_taken, [ALIVE, *alone]))
 
 
+ALIVE = ("index", "municipality")
+"""The pages that carry the charting library, which a process bundles once, and takes seconds over."""
 _TAKEN: list[tuple[WorldResults, Path]] = []
 
 
@@ -70,8 +73,9 @@ def _take(world: WorldResults, out: Path) -> None:
     _TAKEN.append((world, out))
 
 
-def _write_taken(name: str) -> None:
-    _write_page(*_TAKEN[0], name)
+def _write_taken(names: Sequence[str]) -> None:
+    for name in names:
+        _write_page(*_TAKEN[0], name)
 
 
 def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
