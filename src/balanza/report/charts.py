@@ -11,9 +11,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from balanza.provenance import plain, text_digest
+from balanza.report import hover
 from balanza.report.language import ENGLISH, N_, active, said
 from balanza.report.language import gettext as _
-from balanza.report.words import number
+from balanza.report.words import interval, number
 
 if TYPE_CHECKING:
     import altair as alt
@@ -179,8 +180,10 @@ def series(frame: pd.DataFrame, title: str, start: str | int | None) -> Markup:
     lines = base.mark_line(strokeWidth=1.2 if monthly else 2) + _readable(base, data.assign(told=told))
     if start is None:
         return svg(lines.properties(width=WIDTH, height=300))
-    began = pd.DataFrame({"time": _times(pd.Series([str(start)]), monthly)})
-    rule = alt.Chart(began).mark_rule(strokeDash=[4, 3], color=GREY).encode(x=x)
+    starts = _("treatment starts: {when}").format(when=start)
+    began = pd.DataFrame({"time": _times(pd.Series([str(start)]), monthly), "told": [starts]})
+    rule = alt.Chart(began).mark_rule(strokeDash=[4, 3], color=GREY)
+    rule = rule.encode(x=x, description=alt.Description("told:N"))
     return svg(alt.layer(lines, rule).properties(width=WIDTH, height=300))
 
 
@@ -255,14 +258,17 @@ def _event_layers(rows: pd.DataFrame, x_title: str, y_title: str | None) -> Any:
     before, after = _("before"), _("after")
     data["when"] = data["event_time"].map(lambda time: before if time < 0 else after)
     data["zero"] = 0.0
+    data["told"] = hover.estimates(hover.event_times(data["event_time"]), data)
     known = {before: GREY, after: BLUE}
     present = [when for when in known if when in set(data["when"])]
     scale = alt.Scale(domain=present, range=[known[when] for when in present])
     colour = alt.Color("when:N", scale=scale, title=None, legend=_points_legend())
     x = alt.X("event_time:Q", title=x_title, scale=alt.Scale(padding=12), axis=alt.Axis(tickMinStep=1, format="d"))
-    base = alt.Chart(data).encode(x=x, color=colour)
-    layers = [alt.Chart(data).mark_rule(color="#444").encode(y=alt.Y("zero:Q"))]
+    base = alt.Chart(data).encode(x=x, color=colour, description=alt.Description("told:N"))
+    layers = [alt.Chart(data).mark_rule(color="#444", aria=False).encode(y=alt.Y("zero:Q"))]
     if data["low_uniform"].notna().any():
+        uniform = data[["low_uniform", "high_uniform"]].itertuples(index=False, name=None)
+        data["told"] += [", " + _("uniform {band}").format(band=interval(band)) for band in uniform]
         layers.append(base.mark_rule(strokeWidth=1).encode(y=alt.Y("low_uniform:Q"), y2=alt.Y2("high_uniform:Q")))
     layers.append(base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", title=y_title), y2=alt.Y2("high:Q")))
     layers.append(base.mark_point(filled=True, size=45, opacity=1).encode(y=alt.Y("value:Q")))
@@ -288,9 +294,12 @@ def forest(rows: pd.DataFrame, title: str) -> Markup:
     import altair as alt
 
     y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=LABEL))
-    base = alt.Chart(rows).encode(y=y)
+    told = hover.estimates(rows["label"], rows)
+    if rows["truth"].notna().any():
+        told += [", " + _("truth {value}").format(value=number(truth)) for truth in rows["truth"]]
+    base = alt.Chart(rows.assign(told=told)).encode(y=y, description=alt.Description("told:N"))
     layers = [
-        alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color="#444").encode(x=alt.X("x:Q")),
+        alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color="#444", aria=False).encode(x=alt.X("x:Q")),
         base.mark_rule(strokeWidth=2.5, color=BLUE).encode(x=alt.X("low:Q", title=title), x2=alt.X2("high:Q")),
         base.mark_point(filled=True, size=60, color=BLUE, opacity=1).encode(x=alt.X("value:Q")),
     ]
@@ -339,7 +348,7 @@ def equal_pesos(lines: pd.DataFrame, x_title: str, y_title: str) -> Markup:
     band = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title=y_title), y2=alt.Y2("high:Q"))
     seen, beyond = (base.transform_filter(f"{sign}datum.beyond") for sign in ("!", ""))
     layers = [
-        alt.Chart().mark_rule(color="#444").encode(y=alt.YDatum(0)),
+        alt.Chart().mark_rule(color="#444", aria=False).encode(y=alt.YDatum(0)),
         band,
         seen.mark_line(strokeWidth=2).encode(y=alt.Y("value:Q")),
         beyond.mark_line(strokeWidth=2, strokeDash=[5, 4]).encode(y=alt.Y("value:Q")),

@@ -12,7 +12,7 @@ from balanza.report.charts import BLUE, GREY, ORANGE, WIDTH, svg
 from balanza.report.language import N_, ngettext, said
 from balanza.report.language import gettext as _
 from balanza.report.load import OutlookResults
-from balanza.report.words import number, percent, share
+from balanza.report.words import interval, number, percent, share
 
 COUNTRY = "00"
 BANDS = ("95", "80", "50")
@@ -294,7 +294,11 @@ def _rules(breaks: Sequence[Mapping[str, Any]]) -> list[Any]:
     out, at = [], cast("Any", alt.YValue)  # the library has no types for it
     for index, item in enumerate(breaks):
         data = alt.Chart(pd.DataFrame({"time": [item["from"]], "name": [said(item["name"])]}))
-        out.append(data.mark_rule(color=GREY, strokeDash=[3, 3]).encode(x=alt.X("time:T")))
+        out.append(
+            data.mark_rule(color=GREY, strokeDash=[3, 3]).encode(
+                x=alt.X("time:T"), description=alt.Description("name:N")
+            )
+        )
         text = data.mark_text(align="left", dx=9, color="#4a4a4a", fontSize=11, baseline="top")
         out.append(text.encode(x=alt.X("time:T"), y=at(2 + 13 * index), text=alt.Text("name:N")))
     return out
@@ -310,7 +314,12 @@ def _sources(rows: Sequence[Mapping[str, Any]]) -> Markup:
         [{"label": said(LAYERS[row["layer"]])} | {key: row[key] for key in ("median", *_ENDS)} for row in shown]
     )
     y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=300))
-    base = alt.Chart(table).encode(y=y)
+    told = [
+        f"{row['label']}: {number(row['median'])}; 80 %: {interval((row['low_80'], row['high_80']))};"
+        f" 95 %: {interval((row['low_95'], row['high_95']))}"
+        for row in table.to_dict("records")
+    ]
+    base = alt.Chart(table.assign(told=told)).encode(y=y, description=alt.Description("told:N"))
     title = _("victims in {year}").format(year=rows[0]["year"])
     x = alt.X("low_95:Q", title=title, scale=alt.Scale(zero=False, nice=True))
     layers = [
