@@ -9,7 +9,7 @@ from balanza.report.language import gettext as _
 from balanza.report.load import StudyResults, WorldResults
 
 LEAD = 2
-"""The studies that have a card on the first page, the first in the order of the report: one of each arm."""
+"""How many studies have a card of their own: the first by the `order` of their files."""
 
 
 def content(world: WorldResults) -> dict[str, Any]:
