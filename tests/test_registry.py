@@ -39,7 +39,7 @@ def fresh() -> Iterator[None]:
     """Look for estimators and modules anew, before and after."""
 
     def forget() -> None:
-        for cached in (registry, provenance._homes, provenance._module_file, provenance._imports):
+        for cached in (registry, provenance._homes, provenance._module_file, provenance._imports, provenance._needed):
             cached.cache_clear()
         for name in [name for name in sys.modules if name.partition(".")[0] in ("elsewhere", "taker")]:
             del sys.modules[name]

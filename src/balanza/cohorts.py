@@ -75,7 +75,7 @@ def cohort_codes(rows: Rows, treatment: Treatment, axis: Axis, units: np.ndarray
         As `first_periods`, and if a unit has more than one.
     """
     first = first_periods(rows, treatment, axis.monthly)
-    different, which = np.unique(first, return_inverse=True)
+    which, different = pd.factorize(first, use_na_sentinel=False)
     codes = np.array([NEVER if np.isnan(value) else axis.code(int(value)) for value in different], np.int64)[which]
     changed = changes_within(codes, units)
     if changed.any():

@@ -22,6 +22,7 @@ from balanza.say import with_messages
 
 PACKAGE = "balanza"
 ROOT = Path(__file__).parent
+_BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 @cache
@@ -76,7 +77,7 @@ def named_modules(tree: ast.AST, package: str = "") -> frozenset[str]:
         The package that the text is part of, for relative imports.
     """
     names: set[str] = set()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -88,19 +89,35 @@ def named_modules(tree: ast.AST, package: str = "") -> frozenset[str]:
     return frozenset(names)
 
 
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """All statements, at any depth: expressions, which are most of a tree, hold none."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        for part in _BODIES:
+            todo.extend(getattr(node, part, ()))
+
+
+@cache
+def _needed(module: str, tops: frozenset[str]) -> tuple[str, ...]:
+    """What a module names that is a file of one of these packages."""
+    return tuple(name for name in _imports(module) if name.partition(".")[0] in tops and _module_file(name))
+
+
 def _closure(modules: Iterable[str]) -> dict[str, Path]:
     """Files that modules need, of this package and of the packages of the modules themselves, by name of module."""
     todo, files = list(modules), dict[str, Path]()
-    tops = {PACKAGE, *(module.partition(".")[0] for module in todo)}
+    tops = frozenset({PACKAGE, *(module.partition(".")[0] for module in todo)})
     for module in todo:
         if _module_file(module) is None:
             raise ModuleNotFoundError(f"{module} is not a module of {PACKAGE}, nor of a package that can be found")
     while todo:
         module = todo.pop()
-        path = _module_file(module) if module.partition(".")[0] in tops else None
+        path = _module_file(module)
         if path is not None and module not in files:
             files[module] = path
-            todo.extend(_imports(module))
+            todo.extend(_needed(module, tops))
     return dict(sorted(files.items()))
 
 

@@ -212,6 +212,17 @@ def test_a_municipality_born_since_leads_to_its_parent(visit: Opener) -> None:
     assert page.url.endswith("#" + country.BORN["child"])
 
 
+def test_the_other_language_shows_the_same_municipality(visit: Opener) -> None:
+    page = visit("municipality.html")
+    choose(page, "merida")
+    page.get_by_role("link", name="Español").click()
+    expect(page.locator("h1")).to_have_text("Mérida de los Ñandúes, Aguascalientes")
+    assert page.url.endswith("es/municipality.html#01002")
+    page.get_by_role("link", name="English").click()
+    assert page.url.endswith("municipality.html#01002")
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
 def test_hostile_names_are_text(visit: Opener) -> None:
     page = visit("index.html")
     page.mouse.move(*middle(page, 0))

@@ -132,3 +132,19 @@ def test_every_picture_can_be_linked_to(browser: Browser, results: Path) -> None
             tab.evaluate(CHOOSE)
         for figure in tab.locator("figure").all():
             expect(figure.locator(".tools"), path.name).to_have_count(1, timeout=PATIENCE)  # some are drawn by a script
+
+
+def test_the_menu_leaves_a_phone_its_page_and_opens_by_keyboard(browser: Browser, results: Path) -> None:
+    quiet = Quiet(browser, viewport={"width": 360, "height": 740}, java_script_enabled=False)
+    for path in pages(results):
+        tab = quiet.open(path)
+        box = tab.locator("header").bounding_box()
+        assert box is not None and box["height"] < 740 / 2, path.name
+    tab = quiet.open(results / "index.html")
+    studies = tab.locator(".studies a")
+    expect(studies.first).to_be_hidden()
+    tab.locator(".studies summary").focus()
+    tab.keyboard.press("Enter")
+    expect(studies.first).to_be_visible()
+    tab.keyboard.press("Tab")
+    expect(studies.first).to_be_focused()

@@ -53,6 +53,21 @@ def test_least_squares_refits_are_those_of_the_estimator_under_each_assignment(
         assert found == pytest.approx(refit.percent_change[0], rel=1e-8)
 
 
+def test_the_path_of_a_steady_dose_is_handed_on_from_a_cluster_without_rows_in_some_periods() -> None:
+    asked = study(outcome=Outcome("deaths"))
+    table = worlds.table(effect=0.3)
+    panel = prepare(asked, table[(table["state"] != "s03") | ~table["year"].isin([2009, 2016])])
+    size = panel.frame.groupby("cluster")["d_treatment"].max().to_numpy()
+    after = panel.frame["period"] >= panel.start["treatment"]
+    assigned = reassignments(asked, panel, 6, seed=2)
+    percent, _ = refits(asked, panel, "twfe", assigned)["treatment"]
+    for order, found in zip(assigned.orders, percent, strict=True):
+        handed_on = panel.frame.assign(d_treatment=size[order[panel.frame["cluster"]]] * after)
+        given = dataclasses.replace(panel, frame=handed_on)
+        refit = find("estimators", "twfe").function(asked, given, np.random.default_rng(0))
+        assert found == pytest.approx(refit.percent_change[0], rel=1e-8)
+
+
 def test_poisson_refits_are_one_newton_step_from_the_fit_without_the_treatment() -> None:
     asked = study()
     panel = prepare(asked, worlds.table())

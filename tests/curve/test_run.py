@@ -90,6 +90,17 @@ def test_variants_with_other_clusters_or_gaps_are_told_apart(toy: Any) -> None:
     assert set(files["n_observations"]) == {(len(worlds.YEARS) - 1) * worlds.PLACES}
 
 
+def test_a_definition_may_leave_out_a_period(tmp_path: Path) -> None:
+    table = worlds.table()
+    known = table["money"].where(table["year"] != 2016)
+    path = worlds.write(tmp_path, variants={"treatment": {"without 2016": {"column": "known"}}})
+    table.assign(known=known).to_csv(tmp_path / "toy.csv", index=False)
+    rows, _ = curve_of(path, tmp_path)
+    by = rows.set_index("treatment")
+    assert set(by["status"]) == {"ran"}
+    assert by.loc["without 2016", "n_observations"] == (len(worlds.YEARS) - 1) * worlds.PLACES
+
+
 def test_a_variant_that_cannot_run_keeps_its_row_and_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,3 +216,10 @@ def test_sentences_count_what_they_say(changes: dict[str, Any], said: str) -> No
     effect = {"n_shown": 3, "sign": -1, "share_sign": 2 / 3, "share_significant": 1 / 3, "own": -1.0}
     effect |= {"lowest": -5.0, "highest": 2.0, "median": -1.0}
     assert said in sentences.curve(effect | changes)
+
+
+def test_the_sentence_of_the_joint_test_names_its_strata() -> None:
+    test = {"draws": 99, "n_variants": 3, "level": 0.95, "median": -9.0, "p_median": 0.2, "median_range": [-5.0, 6.0]}
+    test |= {"share_sign": 1.0, "p_share_sign": 0.5, "share_significant": 0.0, "p_share_significant": 1.0}
+    for strata, said in ((1, "at random (which"), (4, "at random, within 4 strata of like past outcomes (which")):
+        assert said in sentences.tested({"test": test | {"n_strata": strata}})

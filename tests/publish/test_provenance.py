@@ -9,7 +9,7 @@ from tests.publish.conftest import HOSTILE, Run
 from tests.report.test_causes import Page
 
 from balanza.acquire.catalogue import load
-from balanza.errors import ConfigError
+from balanza.errors import ConfigError, SourceError
 from balanza.panel.codebook import load_codebook
 from balanza.provenance import read_json
 from balanza.publish import trace
@@ -129,3 +129,10 @@ def test_digests_are_those_of_the_result(tmp_path: Path) -> None:
     path = tmp_path / "pesos.json"
     path.write_text(json.dumps({"seconds": 3.2, "costs_digest": "c", "code_digest": "d", "cases": []}))
     assert trace.digests(path) == {"costs_digest": "c", "code_digest": "d"}
+
+
+def test_a_raw_file_that_is_gone_is_named(tmp_path: Path) -> None:
+    catalogue = load()
+    first = next(iter(catalogue.values()))
+    with pytest.raises(SourceError, match=f"{first.file}: there is no such file"):
+        trace.sources(CONFIG, tmp_path, catalogue, [])

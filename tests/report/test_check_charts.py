@@ -1,5 +1,8 @@
 """The charts of checks: chosen by the columns of a figure, with what was observed, and with text that stays text."""
 
+import re
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -115,3 +118,16 @@ def test_a_contour_without_any_line_is_left_out() -> None:
     flat = contours()
     flat["figure"] = [row | {"estimate": 1.0} for row in flat["figure"]]
     assert of_check(flat) == []
+
+
+def test_marks_say_their_estimates_in_words() -> None:
+    (item,) = of_check(strip())
+    assert re.findall("<title>(.*?)</title>", str(item.chart))[0] == "without 11: 0.100 [−0.100, 0.300]"
+
+
+@pytest.mark.parametrize("check", [strip, draws, quantiles, contours, bounds, pretrend, comparisons])
+def test_no_mark_says_the_name_of_a_column(check: Callable[[], dict]) -> None:
+    titles = [title for item in of_check(check()) for title in re.findall("<title>(.*?)</title>", str(item.chart))]
+    assert titles
+    columns = re.compile(r"(^|; )(label|value|low|high|q1|q3|expected|refuter|draw|event_time|sort|x|y): ")
+    assert [title for title in titles if columns.search(title)] == []

@@ -43,6 +43,11 @@ def test_an_interval_away_from_zero_is_conditional_on_its_assumptions() -> None:
     assert "it is a fall" in words.finding(row(-30, -40, -20), "homicides", "x", 0.95)
 
 
+def test_a_finding_in_brief_is_its_figure_with_its_interval() -> None:
+    text = words.briefly(row(-6.5, -55.5, 96.4), "homicides", "100 elements")
+    assert text.replace(words.THIN, " ") == "−6.5 % [−55.5 %, +96.4 %] per 100 elements."
+
+
 def test_no_estimate_gives_its_reason() -> None:
     assert (
         words.finding({"status": "declined", "reason": "takes binary"}, "y", "x", 0.95) == "No estimate: takes binary"

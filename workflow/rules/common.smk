@@ -2,6 +2,7 @@
 # Makes: nothing; names the plan of the run (which studies, estimators and checks) for the rules below.
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -95,6 +96,7 @@ READERS |= {
 }
 
 
+@cache
 def code(*modules):
     """The source files that a verb needs: an edit of one of them reruns the rule, and no other file does."""
     return import_closure(*modules)
@@ -109,9 +111,12 @@ def stems(study):
     ]
 
 
+study_settings = cache(load_study_file)
+
+
 def own_panel(wildcards):
     """The table that a study brings along, if any."""
-    file = load_study_file(study_file(wildcards)).panel
+    file = study_settings(study_file(wildcards)).panel
     return [f"{STUDY_FOLDER}/{file.file}"] if file else []
 
 

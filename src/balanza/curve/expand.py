@@ -39,12 +39,14 @@ class Variant:
 
     labels : the choice on each axis, in the order of AXES
     study : what is asked, covariates of the graph filled in
+    rows : the same with the study's own treatment, the other definition beside it, for `balanza.altered`
     estimator, scale : by whom, and on which scale of the outcome
     distance : how many choices differ from the study's own, the estimator's own scale not counted
     """
 
     labels: Mapping[str, str]
     study: Study
+    rows: Study
     estimator: str
     scale: str
     distance: int
@@ -94,12 +96,13 @@ def expand(study: Study, study_file: Path, identification: Path | None = None) -
     inner = [axes[axis] for axis in AXES[len(DESIGN) :]]
     for labels in itertools.product(*(axes[axis] for axis in DESIGN)):
         design = dict(zip(DESIGN, labels, strict=True))
-        asked, reason = _design(study, axes, design, study_file, identification)
+        rows, reason = _design(study, axes, design, study_file, identification)
+        asked = bare(changed(rows, "treatment", axes["treatment"][design["treatment"]]))
         for rest in itertools.product(*inner):
             combination = design | dict(zip(AXES[len(DESIGN) :], rest, strict=True))
             against = _illegal(asked, axes["comparison"], combination)
             if against is None and reason is None:
-                found.append(_variant(asked, axes["comparison"], combination, own))
+                found.append(_variant(asked, rows, axes["comparison"], combination, own))
             elif against != "":
                 impossible[reason or str(against)] += 1
     if not found or dict(found[0].labels) != own:
@@ -143,17 +146,18 @@ def _scales(study: Study, estimators: Sequence[str]) -> list[str]:
 def _design(
     study: Study, axes: Mapping[str, Mapping[str, Any]], labels: Mapping[str, str], file: Path, answer: Path | None
 ) -> tuple[Study, str | None]:
-    """The study with the choices that decide its rows, and why it cannot be had."""
-    asked = study
+    """The study with the choices that decide its rows, the treatment's as a variant; and why it cannot be had."""
+    asked, other = study, axes["treatment"][labels["treatment"]]
+    if other and (reason := _wrong_kind(study, other)):
+        return study, joined([labels["treatment"], ": ", reason])
     for axis, label in labels.items():
-        value = axes[axis][label]
-        if axis == "treatment" and value and (reason := _wrong_kind(study, value)):
-            return study, joined([label, ": ", reason])
-        asked = changed(asked, axis, value)
+        if axis != "treatment":
+            asked = changed(asked, axis, axes[axis][label])
     try:
-        return bare(with_graph(asked, file, answer)[0]), None
+        found = bare(with_graph(asked, file, answer)[0])
     except BalanzaError as refusal:
         return study, str(refusal)
+    return replace(found, variants={"treatment": {labels["treatment"]: other}} if other else {}), None
 
 
 def _wrong_kind(study: Study, value: Mapping[str, Any]) -> str | None:
@@ -185,7 +189,7 @@ def _illegal(study: Study, comparisons: Mapping[str, Any], labels: Mapping[str, 
 
 
 def _variant(
-    study: Study, comparisons: Mapping[str, Any], labels: Mapping[str, str], own: Mapping[str, str]
+    study: Study, rows: Study, comparisons: Mapping[str, Any], labels: Mapping[str, str], own: Mapping[str, str]
 ) -> Variant:
     name, given = labels["estimator"], comparisons[labels["comparison"]]
     natural = natural_scale(study, find("estimators", name).spec)
@@ -193,7 +197,7 @@ def _variant(
         study = replace(study, options={**study.options, name: {**study.options_of(name), **given[name]}})
     differ = [axis for axis in AXES if labels[axis] != own[axis]]
     counted = [axis for axis in differ if axis != "scale" or labels["scale"] != natural]
-    return Variant({axis: labels[axis] for axis in AXES}, study, name, labels["scale"], len(counted))
+    return Variant({axis: labels[axis] for axis in AXES}, study, rows, name, labels["scale"], len(counted))
 
 
 def select(variants: Sequence[Variant], size: int, seed: int) -> tuple[Variant, ...]:

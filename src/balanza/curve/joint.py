@@ -98,21 +98,23 @@ def refits(
     Raises
     ------
     Unsupported
-        If its clusters are not those of the study, a treatment differs within them or is not known in a period, or the
-        fit without it has no solution.
+        If its clusters are not those of the study, a treatment differs within them or is not known in a period in
+        which a cluster has no rows, or the fit without it has no solution.
     """
     if tuple(map(str, panel.cluster_labels)) != assigned.labels:
         raise Unsupported(say("its clusters are not those of the study's own choices"), where=SPEC.name)
     if estimator == "twfe":
         study, panel = scales.linear(study, panel)
     design = _twoway.whole(SPEC, study, panel)
-    return {name: _treatment(study, design, index, assigned.orders) for index, name in enumerate(design.names)}
+    paths = all_paths(study, panel, SPEC.name)
+    return {
+        name: _treatment(study, design, index, paths[name], assigned.orders) for index, name in enumerate(design.names)
+    }
 
 
-def _treatment(study: Study, design: _twoway.Design, index: int, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    path = _twoway.paths(design, index)
-    if isinstance(path, str):
-        raise Unsupported(path, where=SPEC.name)
+def _treatment(
+    study: Study, design: _twoway.Design, index: int, path: np.ndarray, orders: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     told = np.nan_to_num(design.outcome) > 0 if design.counts else ~np.isnan(design.outcome)
     units, periods = told.any(axis=1), told.any(axis=0)
     keep = np.ix_(units, periods)
@@ -170,7 +172,9 @@ def _percent(
     return np.where(untreated > 0, 100 * effect / np.where(untreated > 0, untreated, 1.0), np.nan)
 
 
-def joint_test(percent: np.ndarray, statistic: np.ndarray, level: float, n_clusters: int) -> dict[str, Any]:
+def joint_test(
+    percent: np.ndarray, statistic: np.ndarray, level: float, n_clusters: int, n_strata: int = 1
+) -> dict[str, Any]:
     """Compare the observed curve with those of the random assignments.
 
     Parameters
@@ -179,14 +183,15 @@ def joint_test(percent: np.ndarray, statistic: np.ndarray, level: float, n_clust
         The observed assignment first.
     level : float
         A statistic is significant beyond the critical value of Student's t with n_clusters - 1 degrees of freedom.
-    n_clusters : int
+    n_clusters, n_strata : int
+        Clusters, and how many strata of them the treatment is handed round in.
 
     Returns
     -------
     dict
-        draws, n_variants; `median` (per cent), `share_sign` (of the dominant sign, `sign`) and `share_significant`
-        (significant and of that sign) as observed, and the p-value of each; `median_range`, the central share `level`
-        of the medians of random assignments.
+        draws, n_strata, n_variants; `median` (per cent), `share_sign` (of the dominant sign, `sign`) and
+        `share_significant` (significant and of that sign) as observed, and the p-value of each; `median_range`, the
+        central share `level` of the medians of random assignments.
     """
     critical = _summary.critical(level, n_clusters - 1)
     rises, falls = (percent > 0).mean(axis=0), (percent < 0).mean(axis=0)
@@ -200,6 +205,7 @@ def joint_test(percent: np.ndarray, statistic: np.ndarray, level: float, n_clust
     known = found["median"][1:]
     answer: dict[str, Any] = {
         "draws": percent.shape[1] - 1,
+        "n_strata": n_strata,
         "n_variants": len(percent),
         "level": level,
         "sign": int(sign[0]),
@@ -214,11 +220,11 @@ def p_value(values: np.ndarray) -> float:
     return float((1 + np.sum(values[1:] >= values[0] * (1 - TIE))) / len(values))
 
 
-def long(found: Mapping[str, tuple[np.ndarray, np.ndarray]], variant: int) -> pd.DataFrame:
+def long(found: Mapping[str, tuple[np.ndarray, np.ndarray]], variant: int, strata: int) -> pd.DataFrame:
     """The refits of a variant, one row for each treatment and assignment, the observed one as draw 0."""
     import pandas as pd
 
-    types: dict[str, Any] = dict.fromkeys(("variant", "draw"), np.int64) | {"arm": "str"}
+    types: dict[str, Any] = dict.fromkeys(("variant", "draw", "strata"), np.int64) | {"arm": "str"}
     types |= dict.fromkeys(("percent", "statistic"), float)
     parts = [pd.DataFrame(columns=list(types)).astype(types)]
     parts += [
@@ -227,6 +233,7 @@ def long(found: Mapping[str, tuple[np.ndarray, np.ndarray]], variant: int) -> pd
                 "variant": variant,
                 "arm": name,
                 "draw": np.arange(len(percent)),
+                "strata": strata,
                 "percent": percent,
                 "statistic": statistic,
             }

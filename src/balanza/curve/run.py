@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from balanza import altered
 from balanza.contract import Estimate, Panel, Study
 from balanza.curve import joint
 from balanza.curve.expand import Variant
@@ -74,7 +75,7 @@ def run(
         found, drawn = _one(variant, number, panel, seed, assigned)
         rows += found
         draws += drawn
-    return frame(rows), pd.concat([joint.long({}, 0), *draws], ignore_index=True)
+    return frame(rows), pd.concat([joint.long({}, 0, 1), *draws], ignore_index=True)
 
 
 def frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -86,10 +87,15 @@ def frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _panel(variant: Variant, table: pd.DataFrame) -> Panel | str:
+    """The rows of a variant; a period that its treatment's definition leaves out is taken out of the axis."""
+    rows = variant.rows
     try:
-        return prepare(variant.study, table, f"the rows of study {variant.study.name}")
+        panel = prepare(rows, table, f"the rows of study {rows.name}")
+        for label in rows.variants.get("treatment", {}):
+            _, panel = altered.with_treatment(rows, panel, label)
     except BalanzaError as refusal:
         return str(refusal)
+    return panel
 
 
 def _one(
@@ -101,7 +107,7 @@ def _one(
     left_out = reason
     if status == "ran" and isinstance(panel, Panel):
         try:
-            drawn = [joint.long(_refits(variant, panel, assigned), number)]
+            drawn = [joint.long(_refits(variant, panel, assigned), number, assigned.strata)]
             left_out = ""
         except Unsupported as refusal:
             left_out = refusal.problem

@@ -76,10 +76,12 @@ def tested(effect: Mapping[str, Any]) -> str:
     ]
     none = "" if test["share_significant"] > 0 else say(" None of them is significant by the test's own rule.")
     low, high = test["median_range"]
+    within = say(", within {n} strata of like past outcomes", n=test["n_strata"])
     return say(
-        "Had the same treatment been handed to the clusters at random (which it was not), {draws}"
+        "Had the same treatment been handed to the clusters at random{within} (which it was not), {draws}"
         " times over, the {variants} that the test can refit would have shown {found}.{none} The"
         " central {level:.0f} % of these random medians run from {low:+.1f} % to {high:+.1f} %.",
+        within=within if test["n_strata"] > 1 else "",
         draws=draws,
         variants=say_n("one variant", "{n} variants", n),
         found=joined(found, "; "),

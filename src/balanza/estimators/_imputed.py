@@ -107,7 +107,9 @@ def sample(spec: EstimatorSpec, study: Study, panel: Panel) -> Sample:
 
 def codes(values: np.ndarray, use: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The distinct values in the rows that are used, and their codes from 0 in all rows, -1 where not used."""
-    found, inverse = np.unique(values[use], return_inverse=True)
+    from pandas import factorize
+
+    inverse, found = factorize(values[use], sort=True)
     key = np.full(values.shape, -1)
     key[use] = inverse
     return found, key

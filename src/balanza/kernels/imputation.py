@@ -148,13 +148,15 @@ def imputation_means(
     -------
     Means
     """
+    from pandas import factorize  # codes by hashing, where numpy would sort millions of rows
+
     rows = np.flatnonzero(key.ravel() >= 0)
     keys, weight, effect = key.ravel()[rows], fit.weights.ravel()[rows], fit.effect.ravel()[rows]
     clusters = np.unique(cluster, return_inverse=True)[1]
     n_keys, n_clusters = int(keys.max()) + 1, int(clusters.max()) + 1
-    groups = np.unique(group.ravel()[rows], return_inverse=True)[1]
+    groups = factorize(group.ravel()[rows])[0]
     # One entry for each cluster, group and key: the sums of its weights and of its weighted effects.
-    cells, cell = np.unique((groups * n_keys + keys) * n_clusters + clusters[rows // key.shape[1]], return_inverse=True)
+    cell, cells = factorize((groups * n_keys + keys) * n_clusters + clusters[rows // key.shape[1]])
     size, total = np.bincount(cell, weight), np.bincount(cell, weight * effect)
     pools, pool = np.unique(cells // n_clusters, return_inverse=True)
     squares = np.bincount(pool, size**2)

@@ -74,30 +74,21 @@ def estimates(study: Study, design: Mapping[str, Any], comparison: Mapping[str, 
     """
     ran = [row for row in comparison["rows"] if row["status"] == "ran"]
     several = len(study.treatments) > 1
-    head = ["Estimator", *(["Treatment"] if several else []), "Estimate", "Standard error", "Interval"]
-    head += ["Change (per cent)", "$p$", "Clusters"]
-    rows = [
-        [
-            row["title"] + (" (headline)" if row["estimator"] == study.headline else ""),
-            *([row["treatment"]] if several else []),
-            words.number(row["value"]),
-            words.number(row["standard_error"]),
-            words.interval(row["interval"]),
-            _change(row["percent_change"]),
-            words.p_value(row["p_value"]),
-            words.number(row["n_clusters"]),
-        ]
-        for row in ran
-    ]
-    columns = r"p{0.25\linewidth}" + ("l" if several else "") + "rrlrrr"
-    return _table(head, rows, columns, study.title, f"{study.name}-estimates", list(_notes(study, design, ran, mark)))
+    head = ["Estimator", "Estimate", "Std. error", "$p$", r"Change, \%", "Clusters"]
+    rows = [line for row in ran for line in _lines(row, several, row["estimator"] == study.headline)]
+    notes = list(_notes(study, design, ran, mark))
+    return _table(head, rows, r"p{0.22\linewidth}rrrrr", study.title, f"{study.name}-estimates", notes)
 
 
-def _change(triple: Sequence[float | None] | None) -> str:
-    if triple is None:
-        return "–"
-    value, *bounds = (words.number(item) for item in triple)
-    return f"{value} [{', '.join(bounds)}]"
+def _lines(row: Mapping[str, Any], several: bool, headline: bool) -> Iterable[list[str]]:
+    """An estimate, and below it its treatment where there are several, and its intervals: beside it is no room."""
+    title = row["title"] + (" (headline)" if headline else "")
+    p_value, clusters = words.p_value(row["p_value"]), words.number(row["n_clusters"])
+    change, *bounds = row["percent_change"] or (None,)
+    numbers = [words.number(item) for item in (row["value"], row["standard_error"], change)]
+    yield [title, *numbers[:2], p_value, numbers[2], clusters]
+    below = words.interval(bounds) if bounds else ""
+    yield [row["treatment"] if several else "", words.interval(row["interval"]), "", "", below, ""]
 
 
 def _notes(study: Study, design: Mapping[str, Any], ran: Sequence[Mapping[str, Any]], mark: str) -> Iterable[str]:
@@ -145,7 +136,7 @@ def checks(study: Study, design: Mapping[str, Any], found: Iterable[Mapping[str,
     head = ["Check", "Verdict", "What it found"]
     title, label = f"Checks: {study.title}", f"{study.name}-checks"
     notes = [*([mark] if mark else []), _digests(design)]
-    return _table(head, rows, r"p{0.2\linewidth}lp{0.6\linewidth}", title, label, notes, long=True)
+    return _table(head, rows, r"p{0.2\linewidth}lp{0.57\linewidth}", title, label, notes, long=True)
 
 
 def _table(

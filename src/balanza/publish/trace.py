@@ -14,6 +14,7 @@ from balanza import __version__
 from balanza.acquire.catalogue import Source
 from balanza.config import USER_FILES, load_study_file
 from balanza.contract import Study
+from balanza.errors import SourceError
 from balanza.panel.codebook import Variable
 from balanza.provenance import code_digest, file_digest, read_json
 from balanza.registry import chosen
@@ -70,6 +71,8 @@ def sources(
 
 
 def _seen(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise SourceError("there is no such file", where=str(path), cure="Run `snakemake`, which brings it")
     return {"bytes": path.stat().st_size, "sha256": file_digest(path)}
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from balanza.provenance import text_digest
+from balanza.provenance import plain, text_digest
+from balanza.report import hover
 from balanza.report.language import ENGLISH, N_, active, said
 from balanza.report.language import gettext as _
-from balanza.report.words import number
+from balanza.report.words import interval, number
 
 if TYPE_CHECKING:
     import altair as alt
@@ -53,8 +54,46 @@ GROUP_WORDS = {
 
 def styled(chart: Any) -> dict[str, Any]:
     """A chart as a specification, in the look of the report."""
+    import altair as alt
+
     shown = chart.configure(font="sans-serif").configure_view(stroke=None).configure_axis(gridColor="#e6e6e6")
-    return dict(shown.to_dict(validate=False))  # the renderer refuses what is wrong, and is quicker at it
+    tables = _Tables()
+    alt.data_transformers.register("apart", tables.named)
+    with alt.data_transformers.enable("apart"):
+        spec = dict(shown.to_dict(validate=False))  # the renderer refuses what is wrong, and is quicker at it
+    if tables.rows:
+        spec["datasets"] = tables.rows
+    return spec
+
+
+class _Tables:
+    """The tables of a chart, each once: the library writes a table out for every layer that shows it."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Any] = {}
+        self._held: dict[int, tuple[str, pd.DataFrame]] = {}
+
+    def named(self, table: Any) -> dict[str, str]:
+        """The name that stands for a table in the specification."""
+        if id(table) not in self._held:
+            name = f"table-{len(self._held)}"
+            self._held[id(table)] = name, table
+            self.rows[name] = rows_of(table)
+        return {"name": self._held[id(table)][0]}
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table as the renderer takes it: dates as text, and what is missing or not finite as null."""
+    gone = table.isna().to_numpy().tolist()
+    columns = [table[name].tolist() for name in table]
+    return [
+        {str(name): None if lacks else _cell(value) for name, value, lacks in zip(table, row, lacking, strict=True)}
+        for row, lacking in zip(zip(*columns, strict=True), gone, strict=True)
+    ]
+
+
+def _cell(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else plain(value)
 
 
 def svg(chart: Any, data: Mapping[str, Any] | None = None) -> Markup:
@@ -71,16 +110,17 @@ def drawn(chart: Any, data: Mapping[str, Any] | None = None) -> str:
     Parameters
     ----------
     chart : altair chart
+        Or what `styled` made of one.
     data : mapping, optional
         Large data by the names that the chart gives them: the library copies whatever it holds at every step.
     """
     import vl_convert
 
-    spec = styled(chart)
-    spec["datasets"] = {**spec.get("datasets", {}), **(data or {})}
+    spec = chart if isinstance(chart, dict) else styled(chart)
+    whole = spec | {"datasets": spec.get("datasets", {}) | dict(data or {})}
     spoken = active()
-    text = vl_convert.vegalite_to_svg(spec, format_locale=spoken.d3, time_format_locale=spoken.d3)
-    digest = text_digest([json.dumps(spec, sort_keys=True, default=str)])[:12]
+    text = vl_convert.vegalite_to_svg(whole, format_locale=spoken.d3, time_format_locale=spoken.d3)
+    digest = text_digest([re.sub(COUNTED, "", text)])[:12]
     counted = list(dict.fromkeys(re.findall(COUNTED, text)))  # the renderer counts these on from chart to chart
     names = {name: f"n{digest}-{number}" for number, name in enumerate(counted)}
     text = re.sub(COUNTED, lambda found: names[found[0]], text)
@@ -140,14 +180,19 @@ def series(frame: pd.DataFrame, title: str, start: str | int | None) -> Markup:
     lines = base.mark_line(strokeWidth=1.2 if monthly else 2) + _readable(base, data.assign(told=told))
     if start is None:
         return svg(lines.properties(width=WIDTH, height=300))
-    began = pd.DataFrame({"time": _times(pd.Series([str(start)]), monthly)})
-    rule = alt.Chart(began).mark_rule(strokeDash=[4, 3], color=GREY).encode(x=x)
+    starts = _("treatment starts: {when}").format(when=start)
+    began = pd.DataFrame({"time": _times(pd.Series([str(start)]), monthly), "told": [starts]})
+    rule = alt.Chart(began).mark_rule(strokeDash=[4, 3], color=GREY)
+    rule = rule.encode(x=x, description=alt.Description("told:N"))
     return svg(alt.layer(lines, rule).properties(width=WIDTH, height=300))
 
 
 def _readable(base: Any, data: pd.DataFrame) -> Any:
     """Points that nobody sees, so that a line says its values (column `told`) under the pointer."""
-    return base.mark_point(opacity=0, filled=True, size=60).encode(description="told:N").properties(data=data)
+    import altair as alt
+
+    points = base.mark_point(opacity=0, filled=True, size=60)
+    return points.encode(description=alt.Description("told:N")).properties(data=data)
 
 
 def _times(periods: pd.Series, monthly: bool) -> pd.Series:
@@ -213,17 +258,20 @@ def _event_layers(rows: pd.DataFrame, x_title: str, y_title: str | None) -> Any:
     before, after = _("before"), _("after")
     data["when"] = data["event_time"].map(lambda time: before if time < 0 else after)
     data["zero"] = 0.0
+    data["told"] = hover.estimates(hover.event_times(data["event_time"]), data)
     known = {before: GREY, after: BLUE}
     present = [when for when in known if when in set(data["when"])]
     scale = alt.Scale(domain=present, range=[known[when] for when in present])
     colour = alt.Color("when:N", scale=scale, title=None, legend=_points_legend())
     x = alt.X("event_time:Q", title=x_title, scale=alt.Scale(padding=12), axis=alt.Axis(tickMinStep=1, format="d"))
-    base = alt.Chart(data).encode(x=x, color=colour)
-    layers = [alt.Chart(data).mark_rule(color="#444").encode(y="zero:Q")]
+    base = alt.Chart(data).encode(x=x, color=colour, description=alt.Description("told:N"))
+    layers = [alt.Chart(data).mark_rule(color="#444", aria=False).encode(y=alt.Y("zero:Q"))]
     if data["low_uniform"].notna().any():
-        layers.append(base.mark_rule(strokeWidth=1).encode(y=alt.Y("low_uniform:Q"), y2="high_uniform:Q"))
-    layers.append(base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q"))
-    layers.append(base.mark_point(filled=True, size=45, opacity=1).encode(y="value:Q"))
+        uniform = data[["low_uniform", "high_uniform"]].itertuples(index=False, name=None)
+        data["told"] += [", " + _("uniform {band}").format(band=interval(band)) for band in uniform]
+        layers.append(base.mark_rule(strokeWidth=1).encode(y=alt.Y("low_uniform:Q"), y2=alt.Y2("high_uniform:Q")))
+    layers.append(base.mark_rule(strokeWidth=2.5).encode(y=alt.Y("low:Q", title=y_title), y2=alt.Y2("high:Q")))
+    layers.append(base.mark_point(filled=True, size=45, opacity=1).encode(y=alt.Y("value:Q")))
     return alt.layer(*layers, data=data)
 
 
@@ -246,14 +294,17 @@ def forest(rows: pd.DataFrame, title: str) -> Markup:
     import altair as alt
 
     y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=LABEL))
-    base = alt.Chart(rows).encode(y=y)
+    told = hover.estimates(rows["label"], rows)
+    if rows["truth"].notna().any():
+        told += [", " + _("truth {value}").format(value=number(truth)) for truth in rows["truth"]]
+    base = alt.Chart(rows.assign(told=told)).encode(y=y, description=alt.Description("told:N"))
     layers = [
-        alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color="#444").encode(x="x:Q"),
-        base.mark_rule(strokeWidth=2.5, color=BLUE).encode(x=alt.X("low:Q", title=title), x2="high:Q"),
-        base.mark_point(filled=True, size=60, color=BLUE, opacity=1).encode(x="value:Q"),
+        alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color="#444", aria=False).encode(x=alt.X("x:Q")),
+        base.mark_rule(strokeWidth=2.5, color=BLUE).encode(x=alt.X("low:Q", title=title), x2=alt.X2("high:Q")),
+        base.mark_point(filled=True, size=60, color=BLUE, opacity=1).encode(x=alt.X("value:Q")),
     ]
     if rows["truth"].notna().any():
-        layers.append(base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x="truth:Q"))
+        layers.append(base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x=alt.X("truth:Q")))
     return svg(alt.layer(*layers).properties(width=WIDTH - LABEL, height=alt.Step(34)))
 
 
@@ -294,13 +345,13 @@ def equal_pesos(lines: pd.DataFrame, x_title: str, y_title: str) -> Markup:
         legend=_legend(),
     )
     base = alt.Chart().encode(x=alt.X("millions:Q", title=x_title, axis=alt.Axis(labelOverlap=True)), color=colour)
-    band = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title=y_title), y2="high:Q")
+    band = base.mark_area(opacity=0.18).encode(y=alt.Y("low:Q", title=y_title), y2=alt.Y2("high:Q"))
     seen, beyond = (base.transform_filter(f"{sign}datum.beyond") for sign in ("!", ""))
     layers = [
-        alt.Chart().mark_rule(color="#444").encode(y=alt.datum(0)),
+        alt.Chart().mark_rule(color="#444", aria=False).encode(y=alt.YDatum(0)),
         band,
-        seen.mark_line(strokeWidth=2).encode(y="value:Q"),
-        beyond.mark_line(strokeWidth=2, strokeDash=[5, 4]).encode(y="value:Q"),
+        seen.mark_line(strokeWidth=2).encode(y=alt.Y("value:Q")),
+        beyond.mark_line(strokeWidth=2, strokeDash=[5, 4]).encode(y=alt.Y("value:Q")),
     ]
     header = alt.Header(labelFontWeight="bold", labelAnchor="start")
     panels = alt.layer(*layers, data=lines).properties(width=WIDTH / 2 - 60, height=260)
@@ -333,7 +384,9 @@ def concentration(points: pd.DataFrame, panels: list[str]) -> Markup:
         .encode(x=x, y=y, color=alt.Color("label:N", title=None, scale=scale, legend=_legend()), strokeDash=dash)
     )
     ends = alt.Chart().transform_filter("datum.people == 0 || datum.people == 1")
-    diagonal = ends.mark_line(color="#bbbbbb", strokeWidth=1).encode(x=x, y=alt.Y("people:Q"), detail="label:N")
+    diagonal = ends.mark_line(color="#bbbbbb", strokeWidth=1).encode(
+        x=x, y=alt.Y("people:Q"), detail=alt.Detail("label:N")
+    )
     header = alt.Header(labelFontWeight="bold", labelAnchor="start")
     drawn = alt.layer(diagonal, curves, data=points).properties(width=WIDTH / 3 - 55, height=WIDTH / 3 - 55)
     return svg(drawn.facet(alt.Facet("panel:N", title=None, sort=panels, header=header), columns=3))

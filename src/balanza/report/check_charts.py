@@ -15,15 +15,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from balanza.report.charts import BLUE, GREY, LABEL, ORANGE, WIDTH, svg
+from balanza.report import hover
+from balanza.report.charts import BLUE, GREY, LABEL, ORANGE, WIDTH, rows_of, styled, svg
 from balanza.report.language import N_, said
 from balanza.report.language import gettext as _
-from balanza.report.words import number
+from balanza.report.words import interval, number
 
 BINS = 40
 INNER, OUTER = (0.25, 0.75), (0.05, 0.95)
@@ -64,22 +66,30 @@ def _line(axis: str, at: float = 0.0, **style: Any) -> Any:
     """A straight line where an axis, `x` or `y`, has a value; of zero if none is given."""
     import altair as alt
 
-    return alt.Chart(pd.DataFrame({axis: [at]})).mark_rule(color="#444", **style).encode(**{axis: f"{axis}:Q"})
+    rule = alt.Chart(pd.DataFrame({axis: [at]})).mark_rule(color="#444", aria=False, **style)
+    return rule.encode(x=alt.X("x:Q")) if axis == "x" else rule.encode(y=alt.Y("y:Q"))
 
 
 def _strip(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
+    data = figure.astype(dict.fromkeys(("value", "low", "high"), float)).assign(label=figure["label"].map(said))
+    shown = data[["label", "value", "low", "high"]].assign(told=hover.estimates(data["label"], data))
+    spec = _strip_of(_("estimate"), 18 if len(data) > 12 else 26)
+    return Drawn(svg(spec, {"rows": rows_of(shown)}), _("Estimates with their intervals."))
+
+
+@cache
+def _strip_of(title: str, step: int) -> dict[str, Any]:
+    """The chart of most checks, which differs in its rows only: the library takes longer over it than the renderer."""
     import altair as alt
 
-    data = figure.astype(dict.fromkeys(("value", "low", "high"), float)).assign(label=figure["label"].map(said))
     y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=LABEL))
-    base = alt.Chart(data).encode(y=y)
+    base = alt.Chart(alt.NamedData("rows")).encode(y=y, description=alt.Description("told:N"))
     layers = alt.layer(
         _line("x"),
-        base.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("low:Q", title=_("estimate")), x2="high:Q"),
-        base.mark_point(filled=True, size=45, color=BLUE, opacity=1).encode(x="value:Q"),
+        base.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("low:Q", title=title), x2=alt.X2("high:Q")),
+        base.mark_point(filled=True, size=45, color=BLUE, opacity=1).encode(x=alt.X("value:Q")),
     )
-    chart = layers.properties(width=WIDTH - LABEL, height=alt.Step(18 if len(data) > 12 else 26))
-    return Drawn(svg(chart), _("Estimates with their intervals."))
+    return styled(layers.properties(width=WIDTH - LABEL, height=alt.Step(step)))
 
 
 def _draws(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
@@ -102,7 +112,9 @@ def _draws(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     )
     if observed is None:
         return Drawn(svg(bars.properties(width=HALF, height=160)), _("{n} draws.").format(n=number(len(data))))
-    rule = alt.Chart(pd.DataFrame({"draw": [observed]})).mark_rule(color=ORANGE, strokeWidth=2.5).encode(x="draw:Q")
+    told = _("observed: {value}").format(value=number(observed))
+    rule = alt.Chart(pd.DataFrame({"draw": [observed], "told": [told]})).mark_rule(color=ORANGE, strokeWidth=2.5)
+    rule = rule.encode(x=alt.X("draw:Q"), description=alt.Description("told:N"))
     return Drawn(
         svg((bars + rule).properties(width=HALF, height=160)),
         _("{n} draws; orange: what was observed.").format(n=number(len(data))),
@@ -110,7 +122,7 @@ def _draws(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
 
 
 def _quantiles(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
-    """For each refuter the middle half and the central 95 per cent of its estimates, and what was to be expected."""
+    """For each refuter the middle half and the central nine tenths of its estimates, and what was to be expected."""
     import altair as alt
 
     name = figure["treatment"].iloc[0]
@@ -130,12 +142,23 @@ def _quantiles(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
         }
     )
     y = alt.Y("refuter:N", title=None, sort=[said(refuter) for refuter in expected], axis=alt.Axis(labelLimit=LABEL))
-    base = alt.Chart(rows).encode(y=y)
+    told = [
+        _("{refuter}: middle half {half}, from {low} % to {high} % {most}, expected {expected}").format(
+            refuter=row["refuter"],
+            low=round(100 * OUTER[0]),
+            high=round(100 * OUTER[1]),
+            half=interval((row["q1"], row["q3"])),
+            most=interval((row["low"], row["high"])),
+            expected=number(row["expected"]),
+        )
+        for row in rows.to_dict("records")
+    ]
+    base = alt.Chart(rows.assign(told=told)).encode(y=y, description=alt.Description("told:N"))
     layers = alt.layer(
         _line("x"),
-        base.mark_rule(strokeWidth=2, color=GREY).encode(x=alt.X("low:Q", title=_("estimate")), x2="high:Q"),
-        base.mark_rule(strokeWidth=7, color=GREY).encode(x="q1:Q", x2="q3:Q"),
-        base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x="expected:Q"),
+        base.mark_rule(strokeWidth=2, color=GREY).encode(x=alt.X("low:Q", title=_("estimate")), x2=alt.X2("high:Q")),
+        base.mark_rule(strokeWidth=7, color=GREY).encode(x=alt.X("q1:Q"), x2=alt.X2("q3:Q")),
+        base.mark_point(shape="diamond", size=90, color=ORANGE, strokeWidth=2).encode(x=alt.X("expected:Q")),
     )
     caption = _(
         "Thick: the middle half of the draws; thin: from {low} % to {high} % of them; diamond: what was to be expected."
@@ -174,8 +197,8 @@ def _contours(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
         ),
         "y": alt.Y("y:Q", title=_("share of the outcome"), scale=alt.Scale(domain=[0, float(y.max())])),
     }
-    colour = alt.condition("datum.zero", alt.value(ORANGE), alt.value(GREY))
-    drawn = alt.Chart(data).mark_line().encode(**axes, detail="line:N", color=colour)
+    colour = alt.ColorValue(GREY, condition={"test": "datum.zero", "value": ORANGE})
+    drawn = alt.Chart(data).mark_line().encode(**axes, detail=alt.Detail("line:N"), color=colour)
     words = (
         alt.Chart(ends)
         .mark_text(align="left", dx=3, fontSize=10)
@@ -185,9 +208,10 @@ def _contours(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     layers = [drawn, words]
     if len(points):
         marks = alt.Chart(points)
-        layers.append(marks.mark_point(shape="diamond", size=70, color=BLUE, filled=True, opacity=1).encode(**axes))
+        diamonds = marks.mark_point(shape="diamond", size=70, color=BLUE, filled=True, opacity=1)
+        layers.append(diamonds.encode(**axes, description=alt.Description("label:N")))
         layers.append(
-            marks.mark_text(align="left", dx=7, dy=-6, fontSize=10, color=BLUE).encode(**axes, text="label:N")
+            marks.mark_text(align="left", dx=7, dy=-6, fontSize=10, color=BLUE).encode(**axes, text=alt.Text("label:N"))
         )
     chart = alt.layer(*layers).properties(width=HALF + 40, height=260)
     caption = _("The estimate, had a hidden cause explained so much of both; orange: nothing is left of it.")
@@ -232,10 +256,14 @@ def _bounds(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     if data.empty:
         return NOTHING
     x = alt.X("mbar:O", title=said(MULTIPLES), axis=alt.Axis(labelAngle=0))
-    rules = (
-        alt.Chart(data)
-        .mark_rule(strokeWidth=3, color=BLUE)
-        .encode(x=x, y=alt.Y("low:Q", title=_("mean effect")), y2="high:Q")
+    bounds = data[["mbar", "low", "high"]].itertuples(index=False, name=None)
+    told = [f"× {number(mbar)}: {interval(held)}" for mbar, *held in bounds]
+    rules = alt.Chart(data.assign(told=told)).mark_rule(strokeWidth=3, color=BLUE)
+    rules = rules.encode(
+        x=x,
+        y=alt.Y("low:Q", title=_("mean effect")),
+        y2=alt.Y2("high:Q"),
+        description=alt.Description("told:N"),
     )
     caption = _("Intervals of {estimate} that hold whatever trends did, up to so many times as much as before.").format(
         estimate=data["estimate"].iloc[0]
@@ -250,14 +278,15 @@ def _pretrend(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     data = _lead(figure, "lead", check)
     x = alt.X("event_time:Q", title=_("event time"), scale=alt.Scale(padding=12))
     points = data[data["event_time"] < 0]
-    base = alt.Chart(points).encode(x=x)
+    points = points.assign(told=hover.estimates(hover.event_times(points["event_time"]), points))
+    base = alt.Chart(points).encode(x=x, description=alt.Description("told:N"))
     layers = [
         _line("y"),
-        base.mark_rule(strokeWidth=2, color=GREY).encode(y=alt.Y("low:Q", title=_("estimate")), y2="high:Q"),
-        base.mark_point(filled=True, size=45, color=GREY, opacity=1).encode(y="value:Q"),
+        base.mark_rule(strokeWidth=2, color=GREY).encode(y=alt.Y("low:Q", title=_("estimate")), y2=alt.Y2("high:Q")),
+        base.mark_point(filled=True, size=45, color=GREY, opacity=1).encode(y=alt.Y("value:Q")),
     ]
     for line, dash in (("line_50", [1, 0]), ("line_80", [5, 3])):
-        layers.append(alt.Chart(data).mark_line(color=ORANGE, strokeDash=dash).encode(x=x, y=f"{line}:Q"))
+        layers.append(alt.Chart(data).mark_line(color=ORANGE, strokeDash=dash).encode(x=x, y=alt.Y(f"{line}:Q")))
     caption = _(
         "{estimate}: event times before treatment; orange: the trend that the joint test finds in half (solid) and in"
         " four fifths (dashed) of tries, drawn on after treatment as the effect that it would feign."
@@ -273,10 +302,18 @@ def _comparisons(figure: pd.DataFrame, check: Mapping[str, Any]) -> Drawn:
     sorts = list(dict.fromkeys(figure["sort"]))
     scale = alt.Scale(domain=sorts, range=[BLUE, GREY, ORANGE][: len(sorts)])
     colour = alt.Color("sort:N", title=None, scale=scale, legend=alt.Legend(orient="top", labelLimit=300))
-    points = (
-        alt.Chart(figure)
-        .mark_point(filled=True, size=60, opacity=0.9)
-        .encode(x=alt.X("weight:Q", title=_("weight")), y=alt.Y("value:Q", title=_("estimate")), color=colour)
+    told = [
+        _("{comparison}: weight {weight}, estimate {value}").format(
+            comparison=row["sort"], weight=number(row["weight"]), value=number(row["value"])
+        )
+        for row in figure.to_dict("records")
+    ]
+    points = alt.Chart(figure.assign(told=told)).mark_point(filled=True, size=60, opacity=0.9)
+    points = points.encode(
+        x=alt.X("weight:Q", title=_("weight")),
+        y=alt.Y("value:Q", title=_("estimate")),
+        color=colour,
+        description=alt.Description("told:N"),
     )
     whole = _line("y", check["values"]["coefficient"], strokeDash=[4, 3])
     chart = (_line("y") + whole + points).properties(width=WIDTH - 200, height=240)

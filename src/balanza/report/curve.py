@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
+from balanza.report import hover
 from balanza.report.charts import BLUE, ORANGE, WIDTH, svg
 from balanza.report.language import N_, said
 from balanza.report.language import gettext as _
+from balanza.report.words import number
 
 if TYPE_CHECKING:
     import altair as alt
@@ -109,20 +111,23 @@ def _estimates(data: pd.DataFrame, x: alt.X, truth: float | None) -> Any:
     legend = alt.Legend(orient="top", symbolType="circle", labelLimit=260)
     scale = alt.Scale(domain=[said(kind) for kind in kinds], range=[COLOURS[kind] for kind in kinds])
     data = data.assign(kind=data["kind"].map(said), own=data["kind"] == OWN)
+    data["told"] = hover.estimates(data["kind"], data.assign(value=data["percent"]))
     colour = alt.Color("kind:N", title=None, scale=scale, legend=legend)
     y = alt.Scale(domain=frame(data, truth), nice=False, clamp=False)
-    base = alt.Chart(data).encode(x=x, color=colour)
+    describe = alt.Description("told:N")
+    base = alt.Chart(data).encode(x=x, color=colour, description=describe)
     few = len(data) <= WIDTH // 8
-    level = alt.Chart(pd.DataFrame({"y": [0.0]})).mark_rule(color="#444").encode(y=alt.Y("y:Q", scale=y))
+    level = alt.Chart(pd.DataFrame({"y": [0.0]})).mark_rule(color="#444", aria=False).encode(y=alt.Y("y:Q", scale=y))
     layers = [level]
     if truth is not None:
-        line = alt.Chart(pd.DataFrame({"y": [truth]})).mark_rule(color=ORANGE, strokeDash=[5, 3])
-        layers.append(line.encode(y=alt.Y("y:Q", scale=y)))
+        true = pd.DataFrame({"y": [truth], "told": [_("truth {value}").format(value=number(truth))]})
+        line = alt.Chart(true).mark_rule(color=ORANGE, strokeDash=[5, 3])
+        layers.append(line.encode(y=alt.Y("y:Q", scale=y), description=describe))
     span = base.mark_rule(strokeWidth=2 if few else 1, clip=True)
-    layers.append(span.encode(y=alt.Y("low:Q", title=_("per cent"), scale=y), y2="high:Q"))
+    layers.append(span.encode(y=alt.Y("low:Q", title=_("per cent"), scale=y), y2=alt.Y2("high:Q")))
     layers.append(base.mark_point(filled=True, size=40 if few else 10, opacity=1).encode(y=alt.Y("percent:Q", scale=y)))
     own = alt.Chart(data[data["own"]]).mark_point(filled=True, shape="diamond", size=130, opacity=1)
-    layers.append(own.encode(x=x, color=colour, y=alt.Y("percent:Q", scale=y)))
+    layers.append(own.encode(x=x, color=colour, y=alt.Y("percent:Q", scale=y), description=describe))
     return alt.layer(*layers)
 
 
@@ -142,7 +147,7 @@ def _choices(data: pd.DataFrame, axes: Mapping[str, list[str]], x: alt.X) -> lis
     """One small chart an axis with more than one choice: a line a choice, a mark where a variant has it."""
     import altair as alt
 
-    colour = alt.condition("datum.own", alt.value(ORANGE), alt.value("#444"))
+    colour = alt.ColorValue("#444", condition={"test": "datum.own", "value": ORANGE})
     width = max(0.8, min(6.0, 0.7 * (WIDTH - LEFT) / len(data)))
     found = []
     for axis, labels in axes.items():
@@ -163,5 +168,6 @@ def _choices(data: pd.DataFrame, axes: Mapping[str, list[str]], x: alt.X) -> lis
         )
         y = alt.Y("choice:N", title=said(AXIS_WORDS[axis]), sort=shown, scale=alt.Scale(domain=shown), axis=names)
         mark = alt.Chart(marks).mark_tick(orient="vertical", thickness=width, bandSize=STEP - 5, opacity=1)
-        found.append(mark.encode(x=x, y=y, color=colour).properties(width=WIDTH - LEFT, height=alt.Step(STEP)))
+        mark = mark.encode(x=x, y=y, color=colour, description=alt.Description("choice:N"))
+        found.append(mark.properties(width=WIDTH - LEFT, height=alt.Step(STEP)))
     return found

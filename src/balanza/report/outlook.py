@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from markupsafe import Markup
@@ -12,7 +12,7 @@ from balanza.report.charts import BLUE, GREY, ORANGE, WIDTH, svg
 from balanza.report.language import N_, ngettext, said
 from balanza.report.language import gettext as _
 from balanza.report.load import OutlookResults
-from balanza.report.words import number, percent, share
+from balanza.report.words import interval, number, percent, share
 
 COUNTRY = "00"
 BANDS = ("95", "80", "50")
@@ -261,7 +261,7 @@ def _fan(
         .encode(
             x=x,
             y=alt.Y("low:Q", title=_("victims a month"), scale=alt.Scale(domainMin=0)),
-            y2="high:Q",
+            y2=alt.Y2("high:Q"),
             color=alt.Color("band:N", title=_("interval"), scale=scale, sort=None, legend=legend),
         )
     )
@@ -272,7 +272,7 @@ def _fan(
         .mark_line(strokeWidth=1.5)
         .encode(
             x=x,
-            y="value:Q",
+            y=alt.Y("value:Q"),
             color=alt.Color(
                 "line:N", title=None, scale=hues, sort=None, legend=alt.Legend(orient="top", symbolType="stroke")
             ),
@@ -291,12 +291,16 @@ def _rules(breaks: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Where the series means something else: a dashed rule with its name, each name on a line of its own."""
     import altair as alt
 
-    out = []
+    out, at = [], cast("Any", alt.YValue)  # the library has no types for it
     for index, item in enumerate(breaks):
         data = alt.Chart(pd.DataFrame({"time": [item["from"]], "name": [said(item["name"])]}))
-        out.append(data.mark_rule(color=GREY, strokeDash=[3, 3]).encode(x="time:T"))
+        out.append(
+            data.mark_rule(color=GREY, strokeDash=[3, 3]).encode(
+                x=alt.X("time:T"), description=alt.Description("name:N")
+            )
+        )
         text = data.mark_text(align="left", dx=9, color="#4a4a4a", fontSize=11, baseline="top")
-        out.append(text.encode(x="time:T", y=alt.value(2 + 13 * index), text="name:N"))
+        out.append(text.encode(x=alt.X("time:T"), y=at(2 + 13 * index), text=alt.Text("name:N")))
     return out
 
 
@@ -310,13 +314,18 @@ def _sources(rows: Sequence[Mapping[str, Any]]) -> Markup:
         [{"label": said(LAYERS[row["layer"]])} | {key: row[key] for key in ("median", *_ENDS)} for row in shown]
     )
     y = alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=300))
-    base = alt.Chart(table).encode(y=y)
+    told = [
+        f"{row['label']}: {number(row['median'])}; 80 %: {interval((row['low_80'], row['high_80']))};"
+        f" 95 %: {interval((row['low_95'], row['high_95']))}"
+        for row in table.to_dict("records")
+    ]
+    base = alt.Chart(table.assign(told=told)).encode(y=y, description=alt.Description("told:N"))
     title = _("victims in {year}").format(year=rows[0]["year"])
     x = alt.X("low_95:Q", title=title, scale=alt.Scale(zero=False, nice=True))
     layers = [
-        base.mark_rule(strokeWidth=1.5, color=BLUE).encode(x=x, x2="high_95:Q"),
-        base.mark_rule(strokeWidth=4, color=BLUE).encode(x="low_80:Q", x2="high_80:Q"),
-        base.mark_point(filled=True, size=50, color="#1c1c1c", opacity=1).encode(x="median:Q"),
+        base.mark_rule(strokeWidth=1.5, color=BLUE).encode(x=x, x2=alt.X2("high_95:Q")),
+        base.mark_rule(strokeWidth=4, color=BLUE).encode(x=alt.X("low_80:Q"), x2=alt.X2("high_80:Q")),
+        base.mark_point(filled=True, size=50, color="#1c1c1c", opacity=1).encode(x=alt.X("median:Q")),
     ]
     return svg(alt.layer(*layers).properties(width=WIDTH - 260, height=alt.Step(26)))
 

@@ -26,6 +26,7 @@ from balanza.report import (
     check_charts,
     claims,
     curve,
+    home,
     language,
     method_page,
     municipalities,
@@ -59,10 +60,13 @@ def write(world: WorldResults, out: Path, workers: int = 1) -> None:
             _write_page(world, out, name)
         return
     fork = multiprocessing.get_context("fork")  # the results are handed on by fork, and need no copy
+    alone = [(name,) for name in names if name not in ALIVE]
     with ProcessPoolExecutor(workers, fork, _take, (world, out)) as pool:
-        list(pool.map(_write_taken, names))
+        list(pool.map(_write_taken, [ALIVE, *alone]))
 
 
+ALIVE = ("index", "municipality")
+"""The pages that carry the charting library, which a process bundles once, and takes seconds over."""
 _TAKEN: list[tuple[WorldResults, Path]] = []
 
 
@@ -70,14 +74,15 @@ def _take(world: WorldResults, out: Path) -> None:
     _TAKEN.append((world, out))
 
 
-def _write_taken(name: str) -> None:
-    _write_page(*_TAKEN[0], name)
+def _write_taken(names: Sequence[str]) -> None:
+    for name in names:
+        _write_page(*_TAKEN[0], name)
 
 
 def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:
     """The pages that are not of a study, and what fills each."""
     made: dict[str, Callable[[], dict[str, Any]]] = {
-        "index": lambda: _home(world),
+        "index": lambda: home.content(world),
         "municipality": lambda: _municipality(world),
         "graph": lambda: {"graphs": causes.of_world(world)},
         "methods": method_page.content,
@@ -99,8 +104,10 @@ def _studies(world: WorldResults) -> dict[str, str]:
 
 
 def _write_page(world: WorldResults, out: Path, name: str) -> None:
+    from altair.utils.schemapi import debug_mode
+
     for spoken in LANGUAGES:
-        with speaking(spoken, world.sentences):
+        with speaking(spoken, world.sentences), debug_mode(False):  # tests hold each chart to its schema
             if name == "brief":
                 typeset(*brief.of_world(world), out / spoken.brief)
                 continue
@@ -202,23 +209,6 @@ def environment(world: Any, menu: Sequence[tuple[str, str]], page: str) -> Envir
     return made
 
 
-def _home(world: WorldResults) -> dict[str, Any]:
-    municipal = world.places.municipal
-    year = int(municipal["year"].max())
-    return {
-        "scripts": [municipalities.vega(), "places", "map"],
-        "year": year,
-        "map": municipalities.picture(world),
-        "map_data": municipalities.of_map(world),
-        "legend": municipalities.legend(),
-        "national": charts.national(world.national),
-        "cards": [_card(found) for found in world.studies],
-        "weighed": weighing.summary(world.weighing) if world.weighing else [],
-        "n_municipalities": len(world.outlines),
-        "unread": int(municipal.loc[municipal["year"] == year, "rate"].isna().sum()),
-    }
-
-
 def _municipality(world: WorldResults) -> dict[str, Any]:
     return {
         "scripts": [municipalities.vega(), "places", "municipality"],
@@ -228,35 +218,13 @@ def _municipality(world: WorldResults) -> dict[str, Any]:
     }
 
 
-def _card(found: StudyResults) -> dict[str, Any]:
-    study = found.study
-    headline = found.claim["headline"]
-    rows = [row for row in found.comparison["rows"] if row["estimator"] == headline]
-    units = {treatment.name: words.unit_of(treatment) for treatment in study.treatments}
-    grades = {card["treatment"]: card["grade"] for card in found.claim["cards"]}
-    outcome, level = study.outcome.column, study.level
-    return {
-        "study": study,
-        "findings": [
-            {
-                "treatment": row["treatment"],
-                "grade": grades.get(row["treatment"]),
-                "text": words.finding(row, outcome, units.get(row["treatment"], _("unit of treatment")), level),
-                "truth": words.against_truth(row),
-                "missed": row.get("covers_truth") is False,
-            }
-            for row in rows
-        ],
-    }
-
-
 def _study(world: WorldResults, found: StudyResults) -> dict[str, Any]:
     ran = [row for row in found.comparison["rows"] if row["status"] == "ran"]
     lead = next((row["estimator"] for row in ran if not _events(found, row).empty), None)
     return {
         "study": found.study,
         "design": found.design,
-        "card": _card(found),
+        "card": home.card(found),
         "claimed": found.claim,
         "claims": claims.of_study(found),
         "headline": found.claim["headline"],

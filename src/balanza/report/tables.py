@@ -82,20 +82,21 @@ def flat(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         One row each, columns in the order in which they occur, empty where a row lacks one.
     """
     records = [dict(_columns(row)) for row in rows]
-    frame = pd.DataFrame(records, dtype=object)
-    names = [str(name) for name in frame]
-    frame = frame.drop(columns=[name for name in names if frame[name].isna().all() and _branches(name, names)])
-    return pd.DataFrame({name: _typed(column) for name, column in frame.items()})
+    names = list(dict.fromkeys(name for record in records for name in record))
+    columns = {name: [record.get(name) for record in records] for name in names}
+    empty = {name for name, values in columns.items() if all(value is None for value in values)}
+    kept = [name for name in names if name not in empty or not _branches(name, names)]
+    return pd.DataFrame({name: _typed(columns[name]) for name in kept}, index=range(len(records)))
 
 
-def _typed(column: pd.Series) -> pd.Series:
+def _typed(values: list[Any]) -> Any:
     """A column of numbers, of yes and no, or, where it is none of these alone, of text; what is missing stays so."""
-    kinds = set(column.dropna().map(type))
+    kinds = {type(value) for value in values if value is not None}
     if kinds and kinds <= {int, float}:
-        return column.astype("Float64" if float in kinds else "Int64")
+        return pd.array(values, dtype="Float64" if float in kinds else "Int64")
     if kinds == {bool}:
-        return column.astype("boolean")
-    return column.map(_text, na_action="ignore").astype("string")
+        return pd.array(values, dtype="boolean")
+    return pd.array([None if value is None else _text(value) for value in values], dtype="string")
 
 
 def _branches(name: str, names: Iterable[str]) -> bool:

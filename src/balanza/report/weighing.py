@@ -43,6 +43,27 @@ def summary(found: Weighing) -> list[str]:
     return [*_bought(found.pesos, found.pesos["cases"][0]), _verdict(found.pesos, found.pesos["cases"][0])]
 
 
+def picture(found: Weighing) -> dict[str, Any] | None:
+    """The chart of what growing sums buy, with its caption; None where nothing was weighed."""
+    if found.pesos is None or found.pesos["status"] != "ran" or found.lines is None:
+        return None
+    return {"chart": chart(found.pesos, found.lines), "caption": _caption(found.pesos, found.lines)}
+
+
+def _caption(result: Mapping[str, Any], lines: pd.DataFrame) -> str:
+    told = _(
+        "{outcome} avoided a year by growing sums, the same for each person, with {level} % bands; by each cost."
+    ).format(outcome=said(result["outcome"]).capitalize(), level=round(100 * result["level"]))
+    if lines["beyond"].any():
+        beyond = _(
+            "Dashed: the mean dose with the sum added is above the highest dose that any place had, so that the line is"
+            " carried beyond the data."
+        )
+    else:
+        beyond = _("No sum lifts the mean dose above the highest that any place had.")
+    return f"{told} {beyond}"
+
+
 def _pesos(result: Mapping[str, Any], lines: pd.DataFrame | None) -> dict[str, Any]:
     base: dict[str, Any] = {
         "result": result,
@@ -65,7 +86,7 @@ def _pesos(result: Mapping[str, Any], lines: pd.DataFrame | None) -> dict[str, A
         "cases": [_case(result, case) for case in result["cases"]],
         "choices": _choices(result),
         "chart": chart(result, lines),
-        "beyond": bool(lines["beyond"].any()),
+        "caption": _caption(result, lines),
         "alone": {name: sentence for name, sentence in result["checks"].items() if sentence},
         "truth": _truth(result, lead),
         "displacement": list(next_door.sentences(result, lead)),

@@ -124,6 +124,18 @@ def finding(row: Mapping[str, Any], outcome: str, unit: str, level: float) -> st
     return f"{start} {_reach(low, high)}"
 
 
+def briefly(row: Mapping[str, Any], outcome: str, unit: str) -> str:
+    """What one estimate says as a figure with its interval, for a list; parameters as in `finding`."""
+    if row["status"] != "ran":
+        return _("No estimate: {reason}").format(reason=said(row["reason"]))
+    if row["percent_change"] is None:
+        change, bounds = f"{number(row['value'])} {said(outcome)}", interval(row["interval"])
+    else:
+        value, *ends = row["percent_change"]
+        change, bounds = percent(value), interval(ends, percent)
+    return _("{change} {interval} per {unit}.").format(change=change, interval=bounds, unit=unit)
+
+
 def share(value: float | None) -> str:
     """A size in per cent, without the sign of a rise."""
     return percent(value).lstrip("+")

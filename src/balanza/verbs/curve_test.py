@@ -115,7 +115,8 @@ def _joint(study: Study, arm: str, rows: pd.DataFrame, draws: pd.DataFrame) -> d
     percent, statistic = (wide[name].loc[known].to_numpy(float) for name in TESTED)
     lost = len(wide["percent"]) - len(known)
     left_out += [{"reason": NO_PERCENT, "n": lost}] if lost else []
-    return {"test": joint_test(percent, statistic, study.level, n_clusters), "left_out": left_out}
+    test = joint_test(percent, statistic, study.level, n_clusters, int(mine["strata"].iloc[0]))
+    return {"test": test, "left_out": left_out}
 
 
 TESTED = ("percent", "statistic")
