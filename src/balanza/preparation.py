@@ -42,8 +42,8 @@ def rows_file(study_file: Path, study: Study, rows: Path | None) -> Path:
     PanelError
         If none was given.
     """
-    own = load_study_file(study_file).panel
-    path = study_file.parent / own.file if own and rows is None else rows
+    own = load_study_file(study_file).panel if rows is None else None
+    path = study_file.parent / own.file if own else rows
     if path is None:
         raise PanelError(
             "runs on the world's panel, and none was given",
