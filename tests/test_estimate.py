@@ -15,7 +15,7 @@ import balanza.__main__
 from balanza.contract import ROW_COLUMNS, EstimatorSpec
 from balanza.errors import ConfigError
 from balanza.registry import Entry, Registry
-from balanza.results import KEYS, read_estimate
+from balanza.results import KEYS, StoredEstimates, read_estimate
 from balanza.verbs import check, estimate
 
 STUDY = {
@@ -77,6 +77,24 @@ def test_every_key_of_the_contract_is_written_and_the_estimate_reads_back(study:
     assert back.covariance is not None
     events = rows["kind"] == "event_time"
     assert back.covariance.shape[0] >= events.sum()
+
+
+def test_stored_estimates_are_those_that_ran_and_their_tables_are_read_when_asked_for(tmp_path: Path) -> None:
+    assert estimate.run(write_study(tmp_path), "poisson", tmp_path / "out") == "ran"
+    study = write_study(tmp_path, outcome={"column": "deaths", "family": "gaussian"})
+    assert estimate.run(study, "negative_binomial", tmp_path / "out") == "declined"
+    found = StoredEstimates(tmp_path / "out", ["poisson", "negative_binomial"])
+    assert list(found) == ["poisson"]
+    table = tmp_path / "out" / "poisson.parquet"
+    content = table.read_bytes()
+    table.unlink()
+    with pytest.raises(FileNotFoundError):
+        found["poisson"]
+    table.write_bytes(content)
+    assert found["poisson"].value == read_estimate(tmp_path / "out", "poisson").value
+    assert found["poisson"] is found["poisson"]
+    with pytest.raises(KeyError):
+        found["negative_binomial"]
 
 
 def test_unsupported_is_written_with_its_reason_and_no_number(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The same study on an altered panel: fewer rows, another outcome, another start, another definition of the treatment.
 
 Each function returns a new study or panel in the contract's form and changes none that it is given: units, periods and
-clusters are numbered anew from 0, codes of first treated periods and of common starts follow, and so does the digest.
+clusters are numbered anew from 0, codes of first treated periods and of common starts follow, and the digest goes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from balanza.errors import Unsupported
 from balanza.say import say
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 NEVER = -1
 
@@ -54,15 +54,14 @@ def keep(panel: Panel, rows: np.ndarray) -> Panel:
     for name in [str(name) for name in frame if str(name).startswith("g_")]:
         frame[name] = _moved(frame[name].to_numpy(), axes["period"], panel.n_periods)
     starts = {name: int(np.searchsorted(axes["period"], code)) for name, code in panel.start.items()}
-    return _stamped(
-        replace(
-            panel,
-            frame=frame,
-            unit_labels=panel.unit_labels[axes["unit"]],
-            period_labels=panel.period_labels[axes["period"]],
-            cluster_labels=panel.cluster_labels[axes["cluster"]],
-            start={name: code for name, code in starts.items() if 0 < code < len(axes["period"])},
-        )
+    return replace(
+        panel,
+        frame=frame,
+        unit_labels=panel.unit_labels[axes["unit"]],
+        period_labels=panel.period_labels[axes["period"]],
+        cluster_labels=panel.cluster_labels[axes["cluster"]],
+        start={name: code for name, code in starts.items() if 0 < code < len(axes["period"])},
+        digest="",
     )
 
 
@@ -138,7 +137,7 @@ def with_values(study: Study, panel: Panel, outcome: Outcome, values: np.ndarray
         Finite, in the order of `panel.frame`.
     """
     frame = panel.frame.drop(columns="exposure", errors="ignore").assign(outcome=values)
-    return replace(study, outcome=replace(outcome, exposure=None)), _stamped(replace(panel, frame=frame))
+    return replace(study, outcome=replace(outcome, exposure=None)), replace(panel, frame=frame, digest="")
 
 
 def with_path(panel: Panel, name: str, path: np.ndarray, start: int | None = None) -> Panel:
@@ -156,14 +155,15 @@ def with_path(panel: Panel, name: str, path: np.ndarray, start: int | None = Non
     """
     frame = panel.frame.assign(**{f"d_{name}": path[panel.frame["unit"], panel.frame["period"]]})
     starts = {other: code for other, code in panel.start.items() if other != name}
-    return _stamped(replace(panel, frame=frame, start=starts if start is None else starts | {name: start}))
+    return replace(panel, frame=frame, start=starts if start is None else starts | {name: start}, digest="")
 
 
 def with_cohorts(panel: Panel, name: str, cohort: np.ndarray) -> Panel:
     """The panel with other first treated periods of an absorbing treatment, int of shape (n_units,), -1 for never."""
     code = cohort[panel.frame["unit"].to_numpy()]
     on = (code >= 0) & (panel.frame["period"].to_numpy() >= code)
-    return _stamped(replace(panel, frame=panel.frame.assign(**{f"g_{name}": code, f"d_{name}": on.astype(float)})))
+    frame = panel.frame.assign(**{f"g_{name}": code, f"d_{name}": on.astype(float)})
+    return replace(panel, frame=frame, digest="")
 
 
 def earlier(panel: Panel, treatment: Treatment, steps: int) -> Panel:
@@ -317,11 +317,3 @@ def _column(panel: Panel, name: str) -> np.ndarray:
             say("there is no column {name!r} in the rows", name=name), where="panel", cure=say("Name it in `variants`")
         )
     return panel.frame[name].to_numpy(float)
-
-
-def _stamped(panel: Panel) -> Panel:
-    """The panel with the digest of its rows."""
-    from balanza.preparation import panel_digest
-
-    frame: pd.DataFrame = panel.frame
-    return replace(panel, digest=panel_digest(frame, panel.unit_labels, panel.period_labels))

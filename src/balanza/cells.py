@@ -131,7 +131,7 @@ class Rows:
         values = self.frame[column]
         self.refuse(values.isna().to_numpy(), column, role, "is missing", FILL)
         keys = values if values.dtype.kind in "iu" else values.astype(str)
-        codes, labels = pd.factorize(keys.to_numpy(), sort=True)
+        codes, labels = pd.factorize(keys, sort=True)
         return codes.astype(np.int64), np.asarray(labels)
 
 

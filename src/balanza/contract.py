@@ -154,7 +154,8 @@ class Panel:
     `start` gives, per dose treatment with a start, the code of the first period with a dose.
     `periods_per_year` is 12 for months, 1 for years, and None where periods are neither (survey waves): then nothing is
     stated by the year. `dropped` counts rows left out on the way, by reason; `warnings` are sentences, said with each
-    estimate, on what is legal in the rows and looks wrong.
+    estimate, on what is legal in the rows and looks wrong. `digest` is that of the rows as their table gave them, and
+    empty for altered ones.
     """
 
     frame: pd.DataFrame

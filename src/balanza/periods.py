@@ -49,7 +49,9 @@ def ordinals(values: pd.Series, where: str, place: Callable[[int], str] = _row) 
     if gone.any():
         raise PanelError(f"the period is missing at {place(_first(gone))}", where=where, cure="Fill it or drop the row")
     if is_monthly(values):
-        return np.asarray(values.dt.year * 12 + values.dt.month - 1, dtype=np.int64)
+        codes, dates = pd.factorize(values)
+        found = pd.DatetimeIndex(dates)
+        return np.asarray(found.year * 12 + found.month - 1, dtype=np.int64)[codes]
     if not pd.api.types.is_numeric_dtype(values):
         return ordinals(_dates(values, where, place), where, place)
     numbers = values.to_numpy(float)

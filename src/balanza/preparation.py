@@ -42,8 +42,8 @@ def rows_file(study_file: Path, study: Study, rows: Path | None) -> Path:
     PanelError
         If none was given.
     """
-    own = load_study_file(study_file).panel
-    path = study_file.parent / own.file if own and rows is None else rows
+    own = load_study_file(study_file).panel if rows is None else None
+    path = study_file.parent / own.file if own else rows
     if path is None:
         raise PanelError(
             "runs on the world's panel, and none was given",
@@ -182,7 +182,8 @@ def prepare(study: Study, table: pd.DataFrame, where: str = "panel", first_line:
     """
     study, told = blind.seen_through(study, table, where)
     require_columns(table, columns_of(study), where)
-    whole = Rows(table.reset_index(drop=True), study.unit, study.period, where, first_line)
+    table = table[columns_of(study)].reset_index(drop=True)
+    whole = Rows(table, study.unit, study.period, where, first_line)
     monthly = periods.is_monthly(table[study.period]) or table[study.period].dtype.kind not in "iuf"
     time = periods.ordinals(table[study.period], whole.spot(study.period), whole.place)
     inside = _window(study, time, monthly)
@@ -276,8 +277,9 @@ def _never_dosed(
         if study.missing == "refuse" or not item.steady or item.start is None:
             continue
         begin = periods.ordinal(item.start, monthly, f"study {study.name}, start of {item.name}")
-        seen = set(table[study.unit][keep & (time >= begin)])
-        found[f"no row from {item.start} on"] = keep & ~table[study.unit].isin(seen).to_numpy()
+        codes, units = pd.factorize(table[study.unit], use_na_sentinel=False)
+        seen = np.bincount(codes[keep & (time >= begin)], minlength=len(units)) > 0
+        found[f"no row from {item.start} on"] = keep & ~seen[codes]
     return found
 
 
@@ -372,7 +374,8 @@ def _constant_from(
     code: int, values: np.ndarray, frame: pd.DataFrame, treatment: Treatment, units: np.ndarray, where: str
 ) -> np.ndarray:
     """Each unit's mean, first or last dose from the start on, and zero before."""
-    after = frame.assign(dose=values)[frame["period"] >= code].sort_values("period").groupby("unit")["dose"]
+    dosed = frame[["unit", "period"]].assign(dose=values)
+    after = dosed[frame["period"] >= code].sort_values("period").groupby("unit")["dose"]
     constant = after.mean() if treatment.dose == "mean_post" else after.agg(treatment.dose)
     per_unit = frame["unit"].map(constant).to_numpy(float)
     if np.isnan(per_unit).any():

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -103,8 +103,37 @@ def read_estimate(folder: Path, stem: str) -> Estimate | None:
     A bound that was not finite reads NaN.
     """
     values = read_json(folder / f"{stem}.json")
-    if values["status"] != "ran":
-        return None
+    return _restored(folder, stem, values) if values["status"] == "ran" else None
+
+
+class StoredEstimates(Mapping[str, Estimate]):
+    """The estimates of a folder that ran, by stem; an estimate's tables are read when it is asked for, most never are.
+
+    Parameters
+    ----------
+    folder : Path
+    stems : iterable of str
+    """
+
+    def __init__(self, folder: Path, stems: Iterable[str]) -> None:
+        told = {stem: read_json(folder / f"{stem}.json") for stem in stems}
+        self._folder = folder
+        self._values = {stem: values for stem, values in told.items() if values["status"] == "ran"}
+        self._known: dict[str, Estimate] = {}
+
+    def __getitem__(self, stem: str) -> Estimate:
+        if stem not in self._known:
+            self._known[stem] = _restored(self._folder, stem, self._values[stem])
+        return self._known[stem]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def _restored(folder: Path, stem: str, values: Mapping[str, Any]) -> Estimate:
     own = {item.name: values[item.name] for item in fields(Estimate) if item.name not in FRAMES}
     for key in ("interval", "percent_change", "rate_change", "warnings"):
         own[key] = tuple(math.nan if item is None else item for item in own[key]) if own[key] is not None else None

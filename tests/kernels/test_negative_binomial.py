@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balanza.kernels import poisson
-from balanza.kernels.negative_binomial import NegativeBinomialFit, Rows, fit, jackknife
+from balanza.kernels.negative_binomial import NegativeBinomialFit, Rows, fit, influence, jackknife
 from balanza.kernels.within import Degenerate
 
 UNITS, PERIODS, GROUPS = 60, 8, 6
@@ -24,8 +24,8 @@ def rows(seed: int = 0, dispersion: float = 0.5) -> Rows:
     return Rows(y.astype(float), exposure, x, group, period, np.ones(len(unit)))
 
 
-def by_cluster(found: NegativeBinomialFit, cluster: np.ndarray) -> np.ndarray:
-    sums = [np.bincount(cluster, values) for values in found.influence.T]
+def by_cluster(data: Rows, found: NegativeBinomialFit, cluster: np.ndarray) -> np.ndarray:
+    sums = [np.bincount(cluster, values) for values in influence(data, found).T]
     return np.linalg.norm(np.column_stack(sums), axis=0)
 
 
@@ -51,7 +51,7 @@ def test_agrees_with_statsmodels(seed) -> None:
     ours = fit(data)
     np.testing.assert_allclose(ours.coefficients, theirs.params[:2], atol=1e-8)
     assert ours.dispersion == pytest.approx(theirs.params[-1], rel=1e-7)
-    np.testing.assert_allclose(by_cluster(ours, data.group), theirs.bse[:2], rtol=1e-6)
+    np.testing.assert_allclose(by_cluster(data, ours, data.group), theirs.bse[:2], rtol=1e-6)
     np.testing.assert_allclose(ours.fitted, theirs.predict(), rtol=1e-6)
 
 
@@ -66,9 +66,9 @@ def test_without_excess_variance_it_is_poisson() -> None:
     assert ours.dispersion == 0
     np.testing.assert_allclose(ours.coefficients, expected.coefficients, atol=1e-9)
     cluster = np.arange(UNITS)
-    influence = poisson.influence(expected, cluster)
+    theirs = poisson.influence(expected, cluster)
     factor = np.sqrt(UNITS / (UNITS - 1) * (data.outcome.size - 1) / (data.outcome.size - 2))
-    np.testing.assert_allclose(by_cluster(ours, data.group) * factor, np.linalg.norm(influence, axis=0), rtol=1e-8)
+    np.testing.assert_allclose(by_cluster(data, ours, data.group) * factor, np.linalg.norm(theirs, axis=0), rtol=1e-8)
 
 
 @settings(max_examples=10, deadline=None)
@@ -87,27 +87,26 @@ def test_order_of_rows_labels_and_units_of_exposure_are_irrelevant(seed: int, sc
     one, two = fit(data), fit(other)
     np.testing.assert_allclose(2 * two.coefficients, one.coefficients, atol=1e-8)
     assert two.dispersion == pytest.approx(one.dispersion, rel=1e-8)
-    np.testing.assert_allclose(2 * two.influence, one.influence[order], atol=1e-8)
+    np.testing.assert_allclose(2 * influence(other, two), influence(data, one)[order], atol=1e-8)
 
 
 def test_a_weight_of_two_is_a_row_twice() -> None:
     data = rows()
     twice = np.arange(len(data.outcome)) % 3 == 0
     copied = np.concatenate([np.arange(len(twice)), np.flatnonzero(twice)])
-    weighted = fit(dataclasses.replace(data, weights=1.0 + twice))
-    repeated = fit(
-        Rows(
-            data.outcome[copied],
-            data.exposure[copied],
-            data.regressors[:, copied],
-            data.group[copied],
-            data.period[copied],
-            np.ones(len(copied)),
-        )
+    heavier = dataclasses.replace(data, weights=1.0 + twice)
+    longer = Rows(
+        data.outcome[copied],
+        data.exposure[copied],
+        data.regressors[:, copied],
+        data.group[copied],
+        data.period[copied],
+        np.ones(len(copied)),
     )
+    weighted, repeated = fit(heavier), fit(longer)
     np.testing.assert_allclose(weighted.coefficients, repeated.coefficients, atol=1e-9)
     assert weighted.dispersion == pytest.approx(repeated.dispersion, rel=1e-9)
-    errors = by_cluster(weighted, data.group), by_cluster(repeated, data.group[copied])
+    errors = by_cluster(heavier, weighted, data.group), by_cluster(longer, repeated, data.group[copied])
     np.testing.assert_allclose(*errors, rtol=1e-8)
 
 
@@ -121,6 +120,21 @@ def test_what_the_data_do_not_pin_down_is_refused() -> None:
     with pytest.raises(Degenerate) as problem:
         fit(dataclasses.replace(data, outcome=nothing))
     assert (problem.value.reason, problem.value.index) == ("separated", 0)
+
+
+def test_rows_with_the_same_regressors_may_enter_by_their_sums() -> None:
+    """Oracle: the same rows with a regressor of tiny differences, which keep every row apart."""
+    data = rows(4)
+    alike = dataclasses.replace(data, regressors=((data.group % 2 == 0) & (data.period >= 4)).astype(float)[None])
+    apart = dataclasses.replace(alike, regressors=alike.regressors + 1e-13 * data.regressors[1])
+    assert (alike.cells.of_row is None, apart.cells.of_row is None) == (False, True)
+    together, alone = fit(alike), fit(apart)
+    np.testing.assert_allclose(together.coefficients, alone.coefficients, rtol=1e-9)
+    assert together.dispersion == pytest.approx(alone.dispersion, rel=1e-9)
+    np.testing.assert_allclose(influence(alike, together), influence(apart, alone), atol=1e-9)
+    np.testing.assert_allclose(
+        jackknife(alike, together, data.group), jackknife(apart, alone, data.group), rtol=1e-6, atol=1e-9
+    )
 
 
 def without(data: Rows, left_out: np.ndarray) -> Rows:

@@ -15,7 +15,7 @@ import numpy as np
 from balanza.checks import _twoway, _words
 from balanza.contract import CheckSpec, Estimate, Panel, Scale, Study
 from balanza.errors import BalanzaError, Unsupported
-from balanza.estimators import _summary
+from balanza.estimators import _events, _summary
 from balanza.kernels import cluster_moments
 from balanza.kernels.cluster_moments import Moments
 from balanza.kernels.jackknife import leaves_out
@@ -117,9 +117,11 @@ class Headline:
         self.fewer = {"draws": 19} if "draws" in self.entry.spec.options else {}
 
     def __call__(self, case: str, study: Study, panel: Panel) -> Lines:
+        # No event study is read either: none, or that of the fewest bins.
+        bins = 0 if self.name in _events.SEPARATE else panel.n_periods
         options = {**study.options, self.name: {**study.options_of(self.name), **self.fewer}}
         try:
-            bare = replace(study, options=options, event_bins=panel.n_periods)  # no event study is read either
+            bare = replace(study, options=options, event_bins=bins)
             found = self.entry.function(bare, panel, np.random.default_rng(self.seed))
         except BalanzaError as refusal:
             return refused(case, study, refusal.problem)

@@ -20,6 +20,7 @@ from balanza.curve.expand import Variant
 from balanza.curve.joint import Reassignments
 from balanza.curve.scales import on_scale
 from balanza.errors import BalanzaError, Unsupported
+from balanza.estimators import _events
 from balanza.preparation import prepare
 from balanza.progress import shown
 from balanza.provenance import derive_seed
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 FIGURES = ("percent", "low", "high", "p_value", "value", "standard_error")
 COUNTS = ("n_observations", "n_units", "n_treated", "n_clusters")
-EFFECT_ONLY = ("negative_binomial", "poisson", "twfe")
-"""Estimators whose event study is a fit of its own, which the curve does without."""
 DRAWS = 25
 """Draws of placebos and bands in variants other than the study's own, at most."""
 NO_PERCENT = say("its effect has no reading in per cent: the outcome can be negative, or none would have been left")
@@ -138,7 +137,7 @@ def _estimates(variant: Variant, panel: Panel | str | None, seed: int) -> tuple[
 def lightened(variant: Variant) -> Study:
     """The study without what costs time and changes no effect: event studies of their own, and many draws."""
     study, name = variant.study, variant.estimator
-    if name in EFFECT_ONLY:
+    if name in _events.SEPARATE:
         study = replace(study, event_bins=0)
     options = {**find("estimators", name).spec.options, **study.options_of(name)}
     if variant.distance == 0 or not isinstance(options.get("draws"), int):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SINGULAR = 1e-10
+SEPARATE = ("negative_binomial", "poisson", "twfe")
+"""Estimators whose event study is a fit of its own, which those who ask for the effect alone do without."""
 Fit = Callable[[list["Events"], list[int]], tuple[np.ndarray, np.ndarray]]
 
 

@@ -245,7 +245,7 @@ def _fit(sample: _Sample, regressors: np.ndarray, left_out: bool) -> _Fit:
         influence = kernel.jackknife(rows, found, cluster)
         if influence is not None:
             return _Fit(found.coefficients, influence, found.dispersion, say("jackknife (CV3)"))
-    influence = np.column_stack([np.bincount(cluster, values) for values in found.influence.T])
+    influence = np.column_stack([np.bincount(cluster, values) for values in kernel.influence(rows, found).T])
     factor = small_sample(len(influence), len(unit), len(regressors))
     return _Fit(
         found.coefficients, factor * influence, found.dispersion, say("sandwich, G/(G-1) x (n-1)/(n-k) without effects")

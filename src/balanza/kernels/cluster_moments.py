@@ -62,7 +62,13 @@ class Moments:
     @cached_property
     def inverse(self) -> np.ndarray:
         """Generalised inverse of the whole gram matrix, shape (p, p)."""
-        return inverse(self.gram.sum(axis=0))
+        return inverse(self.gram.sum(axis=0), self.constants)
+
+    @property
+    def constants(self) -> np.ndarray:
+        """Sums of terms over periods, which unit effects leave without information, shape (p, width)."""
+        over_periods = np.tile(np.eye(self.width), (self.n_periods, 1))
+        return np.concatenate([np.zeros((self.n_regressors, self.width)), over_periods])
 
     @cached_property
     def coefficients(self) -> np.ndarray:
@@ -75,12 +81,24 @@ class Moments:
         return np.asarray(self.gradient - self.gram @ self.coefficients)
 
 
-def inverse(gram: np.ndarray) -> np.ndarray:
-    """Generalised inverse of a symmetric matrix, indifferent to the units of its terms."""
+def inverse(gram: np.ndarray, null: np.ndarray | None = None) -> np.ndarray:
+    """Generalised inverse of a symmetric matrix, indifferent to the units of its terms.
+
+    Parameters
+    ----------
+    gram : ndarray, shape (p, p)
+    null : ndarray, shape (p, n), optional
+        Sums of terms that are known to hold no information, with no term in two of them: the faster way.
+    """
     size = np.sqrt(np.diag(gram))
     size[size == 0] = 1.0
     scale = np.outer(size, size)
-    return np.asarray(linalg.pinvh(gram / scale, rtol=1e-12) / scale)
+    if null is None:
+        return np.asarray(within.inverse(gram / scale) / scale)
+    directions = size[:, None] * null
+    directions /= np.linalg.norm(directions, axis=0)
+    filled = directions @ directions.T
+    return np.asarray((within.inverse(gram / scale + filled) - filled) / scale)
 
 
 def collect(
@@ -139,8 +157,9 @@ def information(moments: Moments, terms: np.ndarray, besides: np.ndarray | None 
     """
     total = moments.gram.sum(axis=0)
     rest = np.setdiff1d(np.arange(len(total)), terms) if besides is None else besides
-    cross = total[np.ix_(terms, rest)]
-    return np.asarray(total[np.ix_(terms, terms)] - cross @ inverse(total[np.ix_(rest, rest)]) @ cross.T)
+    cross, null = total[np.ix_(terms, rest)], moments.constants[rest]
+    solve = inverse(total[np.ix_(rest, rest)], null[:, null.sum(axis=0) == moments.n_periods])
+    return np.asarray(total[np.ix_(terms, terms)] - cross @ solve @ cross.T)
 
 
 def refitted(moments: Moments, multiplicity: np.ndarray) -> np.ndarray:
@@ -164,17 +183,24 @@ def refitted(moments: Moments, multiplicity: np.ndarray) -> np.ndarray:
 
 def _refit(moments: Moments, multiplicity: np.ndarray) -> np.ndarray:
     k, p = moments.n_regressors, moments.gram.shape[1]
-    free = np.arange(k + moments.width, p)  # the first period's terms are the reference
+    free = slice(k + moments.width, p)  # the first period's terms are the reference
     gram = (multiplicity @ moments.gram.reshape(len(moments.gram), -1)).reshape(-1, p, p)
     gradient = multiplicity @ moments.gradient
-    cross = gram[:, free, :k]
-    nuisance = gram[:, free[:, None], free]
+    cross, nuisance = gram[:, free, :k], gram[:, free, free]
     # A period that no chosen cluster was seen in has no terms; the ridge lets the others be solved for.
-    nuisance[:, np.arange(len(free)), np.arange(len(free))] += RIDGE * np.trace(nuisance, axis1=1, axis2=2)[:, None]
-    solved = np.linalg.solve(nuisance, np.concatenate([cross, gradient[:, free, None]], axis=2))
+    diagonal = np.einsum("bff->bf", nuisance)
+    diagonal += RIDGE * diagonal.sum(axis=1, keepdims=True)
+    right = np.concatenate([cross, gradient[:, free, None]], axis=2)
+    solved = np.stack([_solve(*system) for system in zip(nuisance, right, strict=True)])
     own = gram[:, :k, :k] - cross.transpose(0, 2, 1) @ solved[:, :, :k]
     moment = gradient[:, :k] - np.einsum("bfk,bf->bk", cross, solved[:, :, k])
     return _solve_identified(own, moment, information(moments, np.arange(k)))
+
+
+def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve a positive definite system, by Cholesky unless rounding forbids."""
+    _, solved, failed = linalg.lapack.dposv(matrix, right)
+    return np.asarray(np.linalg.solve(matrix, right) if failed else solved)
 
 
 def _solve_identified(own: np.ndarray, moment: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -117,7 +117,7 @@ def _own(matrix: np.ndarray, n_regressors: int) -> np.ndarray:
     """Information on the coefficients net of all other parameters."""
     nuisance = matrix[n_regressors:, n_regressors:]
     cross = matrix[:n_regressors, n_regressors:]
-    return np.asarray(matrix[:n_regressors, :n_regressors] - cross @ linalg.pinvh(nuisance, rtol=1e-12) @ cross.T)
+    return np.asarray(matrix[:n_regressors, :n_regressors] - cross @ within.inverse(nuisance) @ cross.T)
 
 
 def _identified(rest: np.ndarray, whole: np.ndarray) -> bool:

@@ -133,9 +133,11 @@ def _matrix(rows: Rows, mass: np.ndarray, index: int) -> np.ndarray:
     for row in range(width):
         for column in range(width):
             out[at + row, at + column] = each[:, row, column]
-    with_x = np.einsum("it,ip,kit->tpk", mass, z, x, optimize=True)
-    out[in_periods, last] = with_x.reshape(rows.in_periods, len(x))
-    out[last, last] = np.einsum("it,kit,lit->kl", mass, x, x, optimize=True)
+    with_x = np.zeros((n_periods, width, len(x)))
+    if len(x):
+        with_x = np.einsum("it,ip,kit->tpk", mass, z, x, optimize=True)
+        out[in_periods, last] = with_x.reshape(rows.in_periods, len(x))
+        out[last, last] = np.einsum("it,kit,lit->kl", mass, x, x, optimize=True)
     if rows.by_unit:
         total = mass.sum(axis=1)
         kept = total > 0

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import linalg
 
 SINGULAR = 1e-10
+WELL_CONDITIONED = 1e-8
 
 
 class Degenerate(ValueError):
@@ -184,8 +185,7 @@ def project(mass: np.ndarray, x: np.ndarray, z: np.ndarray) -> Projection:
     totals = mass.sum(axis=1)
     weights = mass / totals[:, None]
     n_periods, width = mass.shape[1], z.shape[1]
-    # Unit effects leave the period terms known up to a constant per covariate: a generalised inverse.
-    solve = linalg.pinvh(period_block(mass, z), rtol=1e-12)
+    solve = _pseudoinverse(period_block(mass, z), width)
     demeaned = x - np.einsum("it,kit->ki", weights, x)[:, :, None]
     moments = np.einsum("it,kit,ip->ktp", mass, demeaned, z, optimize=True).reshape(len(x), n_periods * width)
     slopes = (moments @ solve).reshape(len(x), n_periods, width)
@@ -211,6 +211,21 @@ def period_block(mass: np.ndarray, z: np.ndarray) -> np.ndarray:
     return block
 
 
+def inverse(matrix: np.ndarray) -> np.ndarray:
+    """Inverse of a symmetric, positive semidefinite matrix: by Cholesky, or generalised where it is close to singular.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (n, n)
+    """
+    if matrix.size:
+        factor, failed = linalg.lapack.dpotrf(matrix, lower=1)
+        if not failed and linalg.lapack.dpocon(factor, linalg.norm(matrix, 1), uplo="L")[0] > WELL_CONDITIONED:
+            lower = np.tril(linalg.lapack.dpotri(factor, lower=1)[0])
+            return np.asarray(lower + np.tril(lower, -1).T)
+    return np.asarray(linalg.pinvh(matrix, rtol=1e-12))
+
+
 def refuse_collinear(mass: np.ndarray, x: np.ndarray, information: np.ndarray) -> None:
     """Refuse regressors without variation of their own: alone first, then jointly.
 
@@ -229,6 +244,14 @@ def refuse_collinear(mass: np.ndarray, x: np.ndarray, information: np.ndarray) -
     values, vectors = linalg.eigh(information / np.sqrt(np.outer(own, own)))
     if values[0] < SINGULAR:
         raise Degenerate("collinear", int(np.argmax(np.abs(vectors[:, 0]))))
+
+
+def _pseudoinverse(block: np.ndarray, width: int) -> np.ndarray:
+    """Of a period block, whose terms unit effects leave known up to a constant per covariate; that is added first."""
+    n_periods = len(block) // width
+    size = np.trace(block) / len(block)
+    constant = np.tile(np.eye(width), (n_periods, n_periods)) / n_periods
+    return np.asarray(inverse(block + size * constant) - constant / size)
 
 
 def _balanced(x: np.ndarray, weight: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from balanza.graph.use import with_graph
 from balanza.preparation import read_panel
 from balanza.provenance import code_digest, derive_seed
 from balanza.registry import Entry, chosen, find, reason_against, require_known
-from balanza.results import file_names, read_estimate, write_check
+from balanza.results import StoredEstimates, file_names, write_check
 from balanza.say import joined
 
 
@@ -72,26 +73,16 @@ def run(
         "code_digest": code_digest("balanza.verbs.check", entry.module),
         "data_digest": panel.digest,
     }
-    status, result, reason = _outcome(study, panel, entry, read_estimates(estimates, study), job_seed)
+    stems = [stem for name in chosen("estimators", study) for stem in file_names(name, study).values()]
+    status, result, reason = _outcome(study, panel, entry, StoredEstimates(estimates, stems), job_seed)
     if reason:
         print(f"{check} {status} on study {study.name}: {reason}", file=sys.stderr)
     write_check(out, result, meta | {"status": status, "reason": reason})
     return status
 
 
-def read_estimates(folder: Path, study: Study) -> dict[str, Estimate]:
-    """The estimates of a study that ran, by the stem of their files."""
-    found: dict[str, Estimate] = {}
-    for estimator in chosen("estimators", study):
-        for stem in file_names(estimator, study).values():
-            estimate = read_estimate(folder, stem)
-            if estimate is not None:
-                found[stem] = estimate
-    return found
-
-
 def _outcome(
-    study: Study, panel: Panel, entry: Entry, estimates: dict[str, Estimate], seed: int
+    study: Study, panel: Panel, entry: Entry, estimates: Mapping[str, Estimate], seed: int
 ) -> tuple[str, CheckResult | None, str | None]:
     try:
         reason = reason_against(entry.spec, study)
