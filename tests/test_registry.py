@@ -18,6 +18,7 @@ from balanza.registry import registry
 from balanza.verbs import compare, estimate
 
 ROOT = Path(__file__).resolve().parents[1]
+CONTRACT = "tests/contract/test_estimators.py"
 TEMPLATE = Path(estimators.__path__[0]) / "_template.py"
 BROKEN = {
     "a_syntax_error": ("SPEC = (", "SyntaxError"),
@@ -161,7 +162,7 @@ def test_the_closure_of_an_outside_module_holds_its_package_and_ours_and_no_thir
 def test_the_contract_suite_covers_what_is_outside_and_fails_what_is_broken(tmp_path: Path) -> None:
     outside_package(tmp_path, "apart_whole", outside_estimator("apart_whole"))
     outside_package(tmp_path, "apart_broken", "import no_such_module")
-    done = run(tmp_path, "-m", "pytest", "-p", "no:cacheprovider", "-rfp", "tests/contract", "-k", "apart")
+    done = run(tmp_path, "-m", "pytest", "-p", "no:cacheprovider", "-rfp", CONTRACT, "-k", "apart")
     outcomes = [line.split()[:2] for line in done.stdout.splitlines() if line.startswith(("PASSED", "FAILED"))]
     whole = [outcome for outcome, test in outcomes if "apart_whole" in test]
     broken = [(outcome, test.split("::")[1]) for outcome, test in outcomes if "apart_broken" in test]

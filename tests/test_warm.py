@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,22 +63,43 @@ class Run:
         )
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code, in which the verb `report` sleeps."""
-    copy = Path(shutil.copytree(ROOT / "src", tmp_path / "code", ignore=shutil.ignore_patterns("__pycache__")))
+    copy = tmp_path_factory.mktemp("warm") / "code"
+    shutil.copytree(ROOT / "src", copy, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "balanza" / "verbs" / "report.py").write_text(SLEEPER)
     return copy
 
 
-@pytest.fixture
-def run(source: Path, tmp_path: Path) -> Iterator[Run]:
+@contextmanager
+def began(source: Path, folder: Path) -> Iterator[Run]:
     environment = os.environ | {"PYTHONPATH": str(source)}
     command = [sys.executable, "-c", STARTER]
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as own:
         assert own.stdout
-        yield Run(own, environment | {"BALANZA_WARM": own.stdout.readline().strip()}, tmp_path)
+        yield Run(own, environment | {"BALANZA_WARM": own.stdout.readline().strip()}, folder)
         own.kill()
+
+
+@pytest.fixture(scope="module")
+def lasting(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    with began(source, tmp_path_factory.mktemp("lasting")) as run:
+        yield run
+
+
+@pytest.fixture
+def run(lasting: Run, tmp_path: Path) -> Run:
+    """One that all tests share which leave it as it was."""
+    return replace(lasting, folder=tmp_path)
+
+
+@pytest.fixture
+def own(source: Path, tmp_path: Path) -> Iterator[tuple[Run, Path]]:
+    """One to be killed or made stale, and the code of its own that it runs."""
+    copy = Path(shutil.copytree(source, tmp_path / "code"))
+    with began(copy, tmp_path) as run:
+        yield run, copy
 
 
 @pytest.fixture
@@ -125,7 +147,8 @@ def test_words_that_make_no_command_end_as_on_their_own(run: Run) -> None:
     assert (warm.returncode, warm.stderr) == (cold.returncode, cold.stderr) != (0, "")
 
 
-def test_code_that_changed_since_is_not_used(run: Run, study: Path, source: Path) -> None:
+def test_code_that_changed_since_is_not_used(own: tuple[Run, Path], study: Path) -> None:
+    run, source = own
     assert run.do(*estimate(study, "before")).returncode == 0
     file = source / "balanza" / "estimators" / "twfe.py"
     file.write_text(
@@ -134,6 +157,11 @@ def test_code_that_changed_since_is_not_used(run: Run, study: Path, source: Path
     ended = run.do(*estimate(study, "after"))
     assert ended.returncode == 1
     assert "ValueError: new" in ended.stderr
+
+
+def asking(run: Run) -> subprocess.Popen[str]:
+    command = run.command("report", "--results", "none")
+    return subprocess.Popen(command, cwd=run.folder, env=run.environment, stderr=subprocess.PIPE, text=True)
 
 
 def started(run: Run) -> int:
@@ -157,32 +185,36 @@ def gone(process: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("killed", ["whoever asked", "the run"])
-def test_a_job_ends_with_whoever_asked_and_with_the_run(run: Run, killed: str) -> None:
-    """With its run go the warm process, its socket and its jobs, even where the run is killed outright."""
-    socket = Path(run.environment["BALANZA_WARM"])
-    command = run.command("report", "--results", "none")
-    with subprocess.Popen(command, cwd=run.folder, env=run.environment, stderr=subprocess.PIPE, text=True) as asker:
+def test_a_job_ends_with_whoever_asked(run: Run) -> None:
+    with asking(run) as asker:
         job = started(run)
-        (asker if killed == "whoever asked" else run.process).kill()
+        asker.kill()
+        assert gone(job)
+        asker.communicate(timeout=30)
+    assert asker.returncode == -signal.SIGKILL
+    assert run.do("--help").returncode == 0
+
+
+def test_a_job_ends_with_the_run(own: tuple[Run, Path]) -> None:
+    """With its run go the warm process, its socket and its jobs, even where the run is killed outright."""
+    run, _ = own
+    socket = Path(run.environment["BALANZA_WARM"])
+    with asking(run) as asker:
+        job = started(run)
+        run.process.kill()
         assert gone(job)
         _, said = asker.communicate(timeout=30)
-    if killed == "the run":
-        assert asker.returncode == 1
-        assert "warm process of this run is gone" in said
-        assert not socket.parent.exists()
-    else:
-        assert asker.returncode == -signal.SIGKILL
-        assert run.do("--help").returncode == 0
+    assert asker.returncode == 1
+    assert "warm process of this run is gone" in said
+    assert not socket.parent.exists()
 
 
 def test_a_job_that_is_killed_ends_like_a_killed_process(run: Run) -> None:
-    command = run.command("report", "--results", "none")
-    with subprocess.Popen(command, cwd=run.folder, env=run.environment) as asker:
+    with asking(run) as asker:
         os.kill(started(run), signal.SIGKILL)
         assert asker.wait(timeout=30) == 128 + signal.SIGKILL
 
 
 def test_without_a_warm_process_a_job_starts_on_its_own(run: Run, study: Path) -> None:
-    run.environment["BALANZA_WARM"] = str(run.folder / "no such socket")
-    assert run.do(*estimate(study, "out")).returncode == 0
+    away = replace(run, environment=run.environment | {"BALANZA_WARM": str(run.folder / "no such socket")})
+    assert away.do(*estimate(study, "out")).returncode == 0

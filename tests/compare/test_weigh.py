@@ -17,13 +17,17 @@ from balanza.compare.themes import Themes, place
 from balanza.config import load_study
 from balanza.errors import ConfigError
 from balanza.preparation import columns_of
+from balanza.registry import chosen
 from balanza.report import themes
 from balanza.strict import load
 from balanza.verbs import check, compare, describe, draw, estimate, grade, identify, prepare, report, target, weigh
 from balanza.verbs import place as place_verb
 
 ROOT = Path(__file__).resolve().parents[2]
-STUDY = ROOT / "config/studies/versus.yaml"
+VERSUS = ROOT / "config/studies/versus.yaml"
+GRAPH = ROOT / "config/graphs/security.dot"
+CHECKS = "checks: [arms_alone, interaction, randomization]\n"
+"""Those that the weights and their pages speak of; a run of the workflow has all."""
 CONFIG = {name: ROOT / f"config/{name}.yaml" for name in ("costs", "priors", "outcomes", "themes", "grades")}
 STRONG = {"guard": 1.0, "prevention": -6.0}
 
@@ -69,39 +73,51 @@ def world(folder: Path, effects: dict[str, float] = STRONG, *, opened: bool = Tr
     results, panel = folder / "results", folder / "results/panel"
     panel.mkdir(parents=True)
     states = table(effects)
-    states = states.reindex(columns=list(dict.fromkeys([*states, *columns_of(load_study(STUDY))])))  # not measured here
+    states = states.reindex(
+        columns=list(dict.fromkeys([*states, *columns_of(load_study(VERSUS))]))
+    )  # not measured here
     states.to_parquet(panel / "state_month.parquet")
     municipal(states, opened=opened).to_parquet(panel / "municipality_month.parquet")
     own, answer = results / "studies/versus", results / "studies/versus/identification.json"
+    study = asked(folder)
     known = folder / "truth.json"
     known.write_text(json.dumps({"versus": {name: {"value": value} for name, value in effects.items()}}))
-    identify.run(STUDY, answer)
+    identify.run(study, answer)
     shutil.copy(panel / "state_month.parquet", own / "rows.parquet")
-    prepare.run(STUDY, panel, own / "rows.parquet", own / "design.json", answer)
+    prepare.run(study, panel, own / "rows.parquet", own / "design.json", answer)
     for name in ("poisson", "negative_binomial", "twfe"):
-        estimate.run(STUDY, name, own / "estimates", own / "rows.parquet", identification=answer)
-    study = load_study(STUDY)
-    for name in _checks(study):
-        check.run(STUDY, name, own / "estimates", own / "checks", own / "rows.parquet", draws=19)
-    compare.run(STUDY, own / "estimates", own / "comparison.json")
-    grade.run(STUDY, own / "comparison.json", own / "checks", CONFIG["grades"], own / "claim.json", answer)
-    describe.run(STUDY, own / "rows.parquet", own)
+        estimate.run(study, name, own / "estimates", own / "rows.parquet", identification=answer)
+    for name in chosen("checks", load_study(study)):
+        check.run(study, name, own / "estimates", own / "checks", own / "rows.parquet", draws=19)
+    compare.run(study, own / "estimates", own / "comparison.json")
+    grade.run(study, own / "comparison.json", own / "checks", CONFIG["grades"], own / "claim.json", answer)
+    describe.run(study, own / "rows.parquet", own)
     given = (CONFIG["costs"], CONFIG["priors"], CONFIG["outcomes"])
     folders = (own / "estimates", own / "checks", panel, results / "versus")
     beside, facts = [_beside(results, folder)], known if truth else None
-    weigh.run(STUDY, own / "rows.parquet", *folders, *given, "own", facts, 0.95, beside, results / "studies", draws=99)
-    target.run(STUDY, own / "rows.parquet", panel, CONFIG["costs"], results / "versus")
+    weigh.run(study, own / "rows.parquet", *folders, *given, "own", facts, 0.95, beside, results / "studies", draws=99)
+    target.run(study, own / "rows.parquet", panel, CONFIG["costs"], results / "versus")
     weighed = results / "versus/pesos.json"
     place_verb.run(CONFIG["themes"], [own / "claim.json"], results / "versus/themes.json", weighed)
-    draw.run(ROOT / "config/graphs/security.dot", results / "graph/security", [answer])
+    draw.run(GRAPH, results / "graph/security", [answer])
     surroundings(results, {"world": "own"})
-    report.run(results, [STUDY], graphs=["security"], weighing=True)
+    report.run(results, [study], graphs=["security"], weighing=True)
     return results
+
+
+def asked(folder: Path) -> Path:
+    """The study with fewer checks, beside its graph."""
+    study, graph = folder / "studies/versus.yaml", folder / "graphs/security.dot"
+    for path in (study, graph):
+        path.parent.mkdir()
+    study.write_text(VERSUS.read_text() + CHECKS)
+    shutil.copy(GRAPH, graph)
+    return study
 
 
 def _beside(results: Path, folder: Path) -> Path:
     """The same arms at the same deprivation, by least squares."""
-    text = STUDY.read_text().replace("name: versus", "name: versus_other").replace("graph: security.dot\n", "")
+    text = VERSUS.read_text().replace("name: versus", "name: versus_other").replace("graph: security.dot\n", "")
     text = text.replace("headline: poisson", "headline: twfe")
     other, own = folder / "versus_other.yaml", results / "studies/versus_other"
     other.write_text(text + "covariates: [marginalization]\nestimators: [twfe]\nchecks: []\n")
@@ -110,15 +126,13 @@ def _beside(results: Path, folder: Path) -> Path:
     return other
 
 
-def _checks(study: Any) -> tuple[str, ...]:
-    from balanza.registry import chosen
-
-    return chosen("checks", study)
-
-
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return world(tmp_path_factory.mktemp("weighed"))
+
+
+def study_of(results: Path) -> Path:
+    return results.parent / "studies/versus.yaml"
 
 
 def read(results: Path, name: str) -> Any:
@@ -159,7 +173,7 @@ def test_what_happens_next_door_stands_on_the_page(tmp_path: Path, results: Path
     found = read(copied, "pesos.json")
     found["displacement"] = displaced_parts(tmp_path / "estimates", COVARIANCE)
     (copied / "versus/pesos.json").write_text(json.dumps(found))
-    report.run(copied, [STUDY], graphs=["security"], weighing=True)
+    report.run(copied, [study_of(results)], graphs=["security"], weighing=True)
     page = Page(copied / "weighing.html")
     assert "Own, neighbours, total" in page.words and "person exposed there" in page.words
     assert "Neighbours move the other way" in page.words
@@ -170,7 +184,7 @@ def test_what_happens_next_door_stands_on_the_page(tmp_path: Path, results: Path
 def test_a_headline_on_the_rate_is_not_weighed(tmp_path: Path, results: Path) -> None:
     other = tmp_path / "versus.yaml"
     other.write_text(
-        STUDY.read_text().replace("headline: poisson", "headline: twfe").replace("graph: security.dot\n", "")
+        VERSUS.read_text().replace("headline: poisson", "headline: twfe").replace("graph: security.dot\n", "") + CHECKS
     )
     own, given = results / "studies/versus", (CONFIG["costs"], CONFIG["priors"], CONFIG["outcomes"])
     folders = (own / "rows.parquet", own / "estimates", own / "checks", results / "panel", tmp_path / "out")
@@ -181,12 +195,12 @@ def test_a_headline_on_the_rate_is_not_weighed(tmp_path: Path, results: Path) ->
 
 def test_a_study_of_other_doses_does_not_stand_beside(tmp_path: Path, results: Path) -> None:
     other = tmp_path / "versus_other.yaml"
-    text = STUDY.read_text().replace("name: versus", "name: versus_other").replace("per: 100\n", "per: 10\n")
+    text = VERSUS.read_text().replace("name: versus", "name: versus_other").replace("per: 100\n", "per: 10\n")
     other.write_text(text.replace("graph: security.dot\n", "") + "checks: []\n")
     own, given = results / "studies/versus", (CONFIG["costs"], CONFIG["priors"], CONFIG["outcomes"])
     folders = (own / "rows.parquet", own / "estimates", own / "checks", results / "panel", tmp_path)
     with pytest.raises(ConfigError, match="versus_other has not the treatments and the outcome of versus"):
-        weigh.run(STUDY, *folders, *given, beside=[other], studies=results / "studies", draws=19)
+        weigh.run(study_of(results), *folders, *given, beside=[other], studies=results / "studies", draws=19)
 
 
 def test_other_outcomes_are_estimated_where_measured_and_named_where_not(results: Path) -> None:
@@ -251,7 +265,7 @@ def test_costs_of_another_study_are_refused(tmp_path: Path, results: Path) -> No
     own = results / "studies/versus"
     folders = (own / "rows.parquet", own / "estimates", own / "checks", results / "panel", tmp_path)
     with pytest.raises(ConfigError, match="about the arms guard and prevention of the study guard, not of versus"):
-        weigh.run(STUDY, *folders, other, CONFIG["priors"], CONFIG["outcomes"])
+        weigh.run(study_of(results), *folders, other, CONFIG["priors"], CONFIG["outcomes"])
 
 
 def test_themes_take_their_status_from_claims() -> None:

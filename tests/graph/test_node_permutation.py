@@ -93,7 +93,9 @@ def test_shocks_with_causes_of_their_own_are_declined() -> None:
 
 def test_global_generators_are_given_back_as_they_were() -> None:
     before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
-    of_world(graph_of(("P>W", "W>X")))
+    measures = draw(np.random.default_rng(1), TRUE)
+    found = permute_nodes(graph_of(("P>W", "W>X")), measures, permutations=30, rng=np.random.default_rng(0))
+    assert found.ran
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
 
 

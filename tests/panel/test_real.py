@@ -1,7 +1,8 @@
 """The panel of the real files: published totals, by way of the readers."""
 
 import csv
-from collections import defaultdict
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from balanza.panel.names import load_names
 from balanza.panel.rules import read_rules
 from balanza.places import STATES
 from balanza.provenance import read_json
-from balanza.verbs import panel, tidy
+from balanza.verbs import panel
 
 DATA = Path(__file__).parents[2] / "data"
 SLOW_AND_UNUSED = {"sesnsp_municipal_rds", "inegi_homicides_export"}
@@ -31,15 +32,16 @@ EVERY_STATE = (
 
 
 @pytest.fixture(scope="module")
-def world(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world(tidied: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a run on the mirror: tidy, panel, quality.json."""
     folder = tmp_path_factory.mktemp("mexico")
-    files: dict[str, dict[str, Path]] = defaultdict(dict)
     with (DATA / "sources.csv").open(encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            files[row["reader"]][row["id"]] = mirror / row["file"]
-    for reader in sorted(files.keys() - SLOW_AND_UNUSED):
-        tidy.run(reader, files[reader], folder / "tidy" / f"{reader}.parquet")
+        readers = {row["reader"] for row in csv.DictReader(stream)}
+    (folder / "tidy").mkdir()
+    for reader in sorted(readers - SLOW_AND_UNUSED):
+        made = tidied(reader)
+        for path in (made, made.with_name(f"{reader}.left_out.json")):
+            shutil.copy(path, folder / "tidy")
     tables = sorted((folder / "tidy").glob("*.parquet"))
     panel.run(tables, folder / "panel", folder / "quality.json", RunConfig(world="mexico"), DATA)
     return folder

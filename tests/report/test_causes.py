@@ -122,8 +122,8 @@ def world(folder: Path, *, tested: bool = True, graph: str = GRAPH, **changes: A
     return results
 
 
-def test_the_graph_page_shows_nodes_arrows_tests_and_searches(tmp_path: Path) -> None:
-    page = Page(world(tmp_path) / "graph.html")
+def test_the_graph_page_shows_nodes_arrows_tests_and_searches(results: Path) -> None:
+    page = Page(results / "graph.html")
     assert "6 nodes and 6 arrows" in page.words
     assert "MONEY on CRIME identified Adjusting for WEALTH closes every back-door path" in page.words
     assert "LATENT Hidden before no: latent nothing" in page.words
@@ -136,8 +136,7 @@ def test_the_graph_page_shows_nodes_arrows_tests_and_searches(tmp_path: Path) ->
     assert "GES did not run: the columns are collinear." in page.words
 
 
-def test_a_study_says_what_would_have_to_be_true(tmp_path: Path) -> None:
-    results = world(tmp_path)
+def test_a_study_says_what_would_have_to_be_true(results: Path) -> None:
     page = Page(results / "toy.html")
     assert "MONEY on CRIME: identified" in page.words
     assert "It is the only minimal set" in page.words
@@ -164,8 +163,7 @@ def test_an_override_stands_on_the_page_in_the_words_of_the_study_even_where_no_
     assert "treatment has no variation of its own" in page.words
 
 
-def test_hostile_text_of_a_graph_stays_text_on_every_page(tmp_path: Path) -> None:
-    results = world(tmp_path)
+def test_hostile_text_of_a_graph_stays_text_on_every_page(results: Path) -> None:
     for name in ("graph", "toy", "index"):
         page = Page(results / f"{name}.html")
         assert not [text for text in page.scripts if text.startswith("alert")]

@@ -10,7 +10,6 @@ import pytest
 from babel import Locale
 from babel.messages.catalog import Catalog
 from tests.conftest import ROOT
-from tests.report.test_causes import world
 
 from balanza.report import language, messages, words
 from balanza.report.language import ENGLISH, LANGUAGES, SPANISH, speaking
@@ -135,8 +134,7 @@ class Links(HTMLParser):
             self.links.append(given["href"])
 
 
-def test_every_page_leads_to_itself_in_the_other_language(tmp_path: Path) -> None:
-    results = world(tmp_path)
+def test_every_page_leads_to_itself_in_the_other_language(results: Path) -> None:
     pages = sorted(path.name for path in results.glob("*.html"))
     assert pages == sorted(path.name for path in (results / "es").glob("*.html"))
     assert "toy.html" in pages
@@ -151,7 +149,7 @@ def test_every_page_leads_to_itself_in_the_other_language(tmp_path: Path) -> Non
                 assert other == spoken or found.alternates[other.code] in found.links
 
 
-def test_the_frame_of_a_spanish_page_is_spanish(tmp_path: Path) -> None:
-    text = (world(tmp_path) / "es" / "index.html").read_text("utf-8")
+def test_the_frame_of_a_spanish_page_is_spanish(results: Path) -> None:
+    text = (results / "es" / "index.html").read_text("utf-8")
     assert ">Grafo causal</a>" in text
     assert not re.search(r">(Causal graph|Data quality|What was found)<", text)

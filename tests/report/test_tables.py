@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from markupsafe import Markup
-from tests.report.test_causes import HOSTILE, Page, world
+from tests.report.test_causes import HOSTILE, Page
 
 from balanza.report.tables import Tables, flat
 
@@ -63,8 +63,7 @@ def test_a_table_that_is_gone_leaves_no_file(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "tables/page").iterdir()} == {"new.csv", "new.parquet"}
 
 
-def test_the_tables_of_pages_are_the_numbers_of_the_results(tmp_path: Path) -> None:
-    results = world(tmp_path)
+def test_the_tables_of_pages_are_the_numbers_of_the_results(results: Path) -> None:
     folder = results / "tables"
     rows = json.loads((results / "studies/toy/comparison.json").read_text())["rows"]
     (row,) = [row for row in rows if row["status"] == "ran"]
@@ -82,8 +81,7 @@ def test_the_tables_of_pages_are_the_numbers_of_the_results(tmp_path: Path) -> N
     assert (results / "es/tables/toy/estimates.csv").read_bytes() == (folder / "toy/estimates.csv").read_bytes()
 
 
-def test_every_table_of_a_page_has_its_files_and_is_in_the_page(tmp_path: Path) -> None:
-    results = world(tmp_path)
+def test_every_table_of_a_page_has_its_files_and_is_in_the_page(results: Path) -> None:
     for name in ("toy", "graph"):
         page = Page(results / f"{name}.html")
         files = {path.stem for path in (results / "tables" / name).iterdir()}

@@ -5,6 +5,7 @@ import pytest
 from openpyxl import Workbook
 
 from balanza.errors import SourceError
+from balanza.provenance import read_json
 from balanza.sources import criminal_presence
 
 HEADER = ["date", "date_elapsed", "year", "month", "day", "state", "mun", "counter"]
@@ -91,11 +92,11 @@ def test_a_workbook_cut_short_is_refused(tmp_path, size):
         criminal_presence.read({"criminal_presence": path})
 
 
-def test_real_file(mirror):
+def test_real_file(tidied):
     """64,895 rows; 18 have no such date; half of the actors are unidentified."""
-    presence = criminal_presence.read({"criminal_presence": mirror / "criminal_presence.xlsx"})
+    presence = pd.read_parquet(tidied("criminal_presence"))
     assert len(presence) == 64895 - 18
-    assert [item["rows"] for item in presence.attrs["left_out"]] == [18]
+    assert [item["rows"] for item in read_json(tidied("criminal_presence").with_suffix(".left_out.json"))] == [18]
     assert 0.5 < presence["organisation"].eq("Unidentified Criminal Group").mean() < 0.51
     assert presence["organisation"].nunique() == 12, "ten organisations, Other and Unidentified"
     assert (presence["date"].dt.year.min(), presence["date"].dt.year.max()) == (2000, 2018)

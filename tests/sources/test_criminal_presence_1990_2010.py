@@ -1,5 +1,6 @@
 """Coscia and Rios: a row per municipality, year and group, with zeros that say absent."""
 
+import pandas as pd
 import pytest
 
 from balanza.errors import SourceError
@@ -56,9 +57,9 @@ def test_refused_files(tmp_path):
         read(tmp_path)
 
 
-def test_real_file(mirror):
+def test_real_file(tidied):
     """2,457 municipalities x 21 years x 10 groups, less one municipality that the file cuts off in 2010."""
-    presence = reader.read({"criminal_presence_1990_2010": mirror / "criminal_presence_1990_2010.csv"})
+    presence = pd.read_parquet(tidied("criminal_presence_1990_2010"))
     assert len(presence) == (2457 * 21 - 1) * 10
     assert presence.loc[presence["cvegeo"] == "32058", "year"].max() == 2009
     assert presence.loc[presence["group"] == "Zetas", "present"].sum() == 1587

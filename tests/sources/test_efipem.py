@@ -123,8 +123,8 @@ def test_a_zip_cut_short_is_refused(tmp_path: Path) -> None:
         read({"efipem_state": path})
 
 
-def test_the_real_files(mirror: Path) -> None:
-    frame = read({name: mirror / f"{name}.zip" for name in ("efipem_state", "efipem_cdmx")})
+def test_the_real_files(tidied: Callable[[str], Path]) -> None:
+    frame = pd.read_parquet(tidied("efipem"))
     assert len(frame) == 210_244
     states = frame.groupby("year")["state"].nunique()
     assert states.loc[1989:2019].eq(32).all()

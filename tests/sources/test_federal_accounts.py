@@ -164,8 +164,8 @@ def test_latin_1_is_not_taken_for_utf_8(tmp_path: Path) -> None:
         accounts(tmp_path, standard(), "latin-1")
 
 
-def test_the_real_files(mirror: Path) -> None:
-    frame = read({f"federal_accounts_{year}": mirror / f"federal_accounts_{year}.csv" for year in range(2013, 2024)})
+def test_the_real_files(tidied: Callable[[str], Path]) -> None:
+    frame = pd.read_parquet(tidied("federal_accounts"))
     exercised = frame[(frame["stage"] == "exercised") & frame["programme"].eq("Jóvenes Construyendo el Futuro")]
     millions = exercised.groupby(["branch", "year"])["pesos"].sum().div(1e6).round()
     # Cuenta Publica, as issue 1 of the project quotes it: U280 in 2019, U280 + S280 in 2020, S280 after

@@ -1,8 +1,10 @@
 """Municipal elections: coalitions, and mayors without a party, who are missing and not opposed."""
 
+import pandas as pd
 import pytest
 
 from balanza.errors import SourceError
+from balanza.provenance import read_json
 from balanza.sources import mayors
 
 HEADER = (
@@ -108,11 +110,12 @@ def test_an_ordinary_and_an_extraordinary_election_of_a_year_are_two(tmp_path):
     assert len(read(tmp_path, row(), row(dextra=1))) == 2
 
 
-def test_real_file(mirror):
+def test_real_file(tidied):
     """22,370 rows less three in dispute; 570 - 417 = 153 municipalities of Oaxaca elect between parties."""
-    elections = mayors.read({"mayors": mirror / "mayors.csv"})
+    elections = pd.read_parquet(tidied("mayors"))
     assert len(elections) == 22367
-    assert elections.attrs["left_out"] == [{"reason": "no municipality code (in dispute)", "rows": 3}]
+    left_out = read_json(tidied("mayors").with_suffix(".left_out.json"))
+    assert left_out == [{"reason": "no municipality code (in dispute)", "rows": 3}]
     assert elections.loc[elections["cvegeo"].str[:2] == "20", "cvegeo"].nunique() == 153
     gone_over = elections.loc[elections["customary_next"], "cvegeo"]
     assert sorted(gone_over) == ["07064", "12012", "16024"], "Oxchuc, Ayutla de los Libres, Cherán"

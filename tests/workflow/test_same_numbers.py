@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -60,6 +61,12 @@ def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 ESTIMATORS = ("poisson", "etwfe_poisson")
+ONE_BY_ONE = """
+import json, sys
+from balanza.__main__ import app
+for words in json.loads(sys.argv[1]):
+    app(words, standalone_mode=False)
+"""
 
 
 def verbs(folder: Path, around: Surroundings, locales: Path) -> dict[str, str]:
@@ -81,10 +88,9 @@ def verbs(folder: Path, around: Surroundings, locales: Path) -> dict[str, str]:
             for name in ESTIMATORS
         ),
     ]
-    for words in commands:
-        command = [sys.executable, "-m", "balanza", *words]
-        done = subprocess.run(command, cwd=place, env=around.environment(locales), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-c", ONE_BY_ONE, json.dumps(commands)]
+    done = subprocess.run(command, cwd=place, env=around.environment(locales), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     return fingerprint(place / "out")
 
 
