@@ -36,6 +36,7 @@ if WORLD == "synthetic":
         log:
             messages=f"{RESULTS}/logs/synthesise.log",
             cost=f"{RESULTS}/benchmarks/synthesise.tsv",
+        threads: COSTS["synthesise"].threads
         resources:
             **asked("synthesise"),
         params:
@@ -43,7 +44,8 @@ if WORLD == "synthetic":
         message:
             f"Synthesising a Mexico: {RUN.flavour} effects, assignment by {RUN.selection}"
         shell:
-            "{PYTHON} --cost {log.cost} synthesise {params.options} --out {RAW} &> {log.messages}"
+            "{PYTHON} --cost {log.cost} synthesise {params.options} --out {RAW}"
+            " --workers {threads} &> {log.messages}"
 
 else:
 

@@ -26,6 +26,7 @@ def synthesise(
     selection: Annotated[str, typer.Option(help="none | level | dip")] = "level",
     seed: Seed = 20190701,
     size: Annotated[float, typer.Option(help="Share of Mexico's municipalities.")] = 1.0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that write the files.")] = 1,
 ) -> None:
     """Write the raw files of the synthetic world."""
     from balanza.acquire.synthetic.world import Settings
@@ -33,7 +34,7 @@ def synthesise(
     from balanza.verbs import synthesise
 
     run = load_config({"flavour": flavour, "selection": selection, "seed": seed, "size": size}, "synthesise")
-    synthesise.run(Settings(run.flavour, run.selection, run.seed, run.size), out)
+    synthesise.run(Settings(run.flavour, run.selection, run.seed, run.size), out, workers)
     print(f"{out}: {len(list(out.iterdir()))} files of a synthetic world, the truth in {out / 'truth.json'}")
 
 

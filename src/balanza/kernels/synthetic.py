@@ -13,8 +13,6 @@ from typing import Literal
 
 import numpy as np
 
-from balanza.kernels.frank_wolfe import descend
-
 Method = Literal["did", "control"]
 STEPS = 10_000
 STEPS_BEFORE_SPARSE = 100
@@ -146,6 +144,8 @@ def _frank_wolfe(
 
     `gram` is A'A, shared (k, k) or by problem (n, k, k); `product` is A'b, (n, k).
     """
+    from balanza.kernels.frank_wolfe import descend  # imports a compiler
+
     ridge = rows * penalty**2
     least = rows * (LEAST_DECREASE * noise) ** 2
     product = np.where(use, product, -(np.finfo(float).max ** 0.9))

@@ -9,7 +9,7 @@ from balanza.acquire.synthetic.world import Settings
 from balanza.acquire.synthetic.write import write
 
 
-def run(settings: Settings, out: Path) -> None:
+def run(settings: Settings, out: Path, workers: int = 1) -> None:
     """Simulate a world and write its raw files.
 
     Parameters
@@ -18,5 +18,7 @@ def run(settings: Settings, out: Path) -> None:
         Flavour, selection, seed and size.
     out : Path
         The folder of the world's raw files.
+    workers : int
+        Processes that write them.
     """
-    write(simulate(settings), out)
+    write(simulate(settings), out, workers)
