@@ -210,13 +210,11 @@ def _time_axis(numbers: list[int] | None) -> alt.X:
     return alt.X("time:Q", title=None, scale=alt.Scale(zero=False, nice=False), axis=axis)
 
 
-def _legend(opacity: float | None = None) -> alt.Legend:
+def _legend() -> alt.Legend:
+    """Strokes as strong as lines, where a band would lend them its faintness."""
     import altair as alt
 
-    legend = alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=260)
-    if opacity is not None:
-        legend["symbolOpacity"] = opacity
-    return legend
+    return alt.Legend(orient="top", symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1, labelLimit=260)
 
 
 def event_study(rows: pd.DataFrame, x_title: str, y_title: str) -> Markup:
