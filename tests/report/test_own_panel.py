@@ -46,7 +46,7 @@ def test_a_table_of_ones_own_is_not_called_synthetic(tmp_path: Path) -> None:
 def test_what_the_study_file_leaves_out_is_not_made_up(tmp_path: Path) -> None:
     found = page(tmp_path, outcome=GAUSSIAN, treatment=TREATMENT, headline=None).words
     assert "The study file states no estimand" in found
-    assert "names no headline: this is twfe, the first estimator that ran, not chosen before the data. Outcome" in found
+    assert "names no headline: this is twfe, the first estimator that ran. Outcome" in found
     assert "Per unit of treatment, deaths are estimated to be" in found
     assert "Treatment: first." in found
     for hollow in ("None", "Per ,", "What cannot be said", "deaths in all", "rows without one"):
@@ -106,7 +106,7 @@ def test_the_legend_says_before_only_where_there_is_a_point_before(times: list[i
 def test_the_claim_stands_with_its_grade_and_what_it_was_asked(tmp_path: Path) -> None:
     text = page(tmp_path, headline="twfe").words
     assert "The claim" in text
-    assert "Headline, chosen in the study file before the data: twfe. Outcome: deaths" in text
+    assert "Headline, named in the study file: twfe. Outcome: deaths" in text
     assert "Does the arithmetic find nothing where nothing is? failed It fell." in text
     assert "The study names no causal graph." in text
     assert re.search(

@@ -13,6 +13,8 @@ from balanza.say import joined, say
 from balanza.strict import Strict
 
 NOT_RUN = say("not in this run")
+NOT_SUPPORTED = "E"
+"""The grade of an effect that was found and that checks have refuted (config/grades.yaml)."""
 
 
 class Theme(Strict):
@@ -56,9 +58,10 @@ def place(
     Returns
     -------
     list of dict
-        The theme's own words and `found`: `what` (study and treatment, check, or outcomes), `status` (`claimed`, `no
-        claim`, `no estimate`, `estimated`, `measured`, `not measured` or `not in this run`), `grade`, `title`,
-        `identified` (the graph's answer, null where it was not asked), `change` (per cent and interval) and `sentence`.
+        The theme's own words and `found`: `what` (study and treatment, check, or outcomes), `status` (`claimed`, `not
+        supported`, `no claim`, `no estimate`, `estimated`, `measured`, `not measured` or `not in this run`), `grade`,
+        `title`, `identified` (the graph's answer, null where it was not asked), `change` (per cent and interval) and
+        `sentence`.
         `settled` is the best that was reached: `claimed`, `estimated` or `nothing`.
     """
     return [_place(theme, claims, weighed or {}, checks or {}) for theme in themes.themes]
@@ -75,7 +78,7 @@ def _place(
         "claimed"
         if "claimed" in reached
         else "estimated"
-        if reached & {"no claim", "measured", "estimated"}
+        if reached & {"not supported", "no claim", "measured", "estimated"}
         else "nothing"
     )
     words = theme.model_dump(include={"theme", "question", "rests_on", "missing", "closes"})
@@ -100,6 +103,8 @@ def _study(asked: str, claims: Mapping[str, Any]) -> list[dict[str, Any]]:
         status = {"rise": "claimed", "fall": "claimed", "none": say("no claim")}.get(
             card["direction"], say("no estimate")
         )
+        if status == "claimed" and card["grade"] == NOT_SUPPORTED:
+            status = "not supported"
         identified = next((item["answer"] for item in card["criteria"] if item["name"] == "identified"), None)
         known = {"grade": card["grade"], "title": card["title"], "identified": identified}
         known["change"] = card["headline"].get("percent_change")
@@ -132,7 +137,7 @@ def _outcome(about: str, weighed: Mapping[str, Any]) -> dict[str, Any]:
     alpha = 1 - weighed["level"]
     moved = [row for row in ran if any((arm["p_adjusted"] or 1.0) <= alpha for arm in row["arms"])]
     told = say(
-        "{n_ran} measured, {n_moved} of them moved by an arm once their number is counted",
+        "{n_ran} measured, {n_moved} of them associated with an arm once their number is counted",
         n_ran=len(ran),
         n_moved=len(moved),
     )

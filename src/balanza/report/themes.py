@@ -13,6 +13,7 @@ from balanza.report.language import gettext as _
 
 STATUSES = {
     "claimed": N_("an effect is claimed"),
+    "not supported": N_("an effect is found, and not supported"),
     "no claim": N_("no effect is claimed"),
     "no estimate": N_("no estimate came"),
     "estimated": N_("estimated, and judged by nothing else"),

@@ -146,10 +146,10 @@ def _bought(result: Mapping[str, Any], case: Mapping[str, Any]) -> Iterable[str]
 
 NO_PRICE = {
     "the first arm avoids events and the second does not: at every price the first buys more": N_(
-        "{first} avoids events and {second} does not: at every price {first} buys more"
+        "{first} avoids events and {second} does not, so that no price makes them equal"
     ),
     "the second arm avoids events and the first does not: at every price the second buys more": N_(
-        "{second} avoids events and {first} does not: at every price {second} buys more"
+        "{second} avoids events and {first} does not, so that no price makes them equal"
     ),
     "neither arm avoids events: the dearer the first, the less harm its pesos do": N_(
         "neither arm avoids events: the dearer {first}, the less harm its pesos do"
@@ -349,7 +349,7 @@ def _choices(result: Mapping[str, Any]) -> str:
     chances = [case["posterior"]["contrast"]["probability"] for case in result["cases"]]
     return _(
         "In {told} of {n} rows the interval of the difference leaves zero out; the estimate favours {second} in"
-        " {leaning} of {n}, its probability under the prior is {low} to {high}."
+        " {leaning} of {n}, its posterior probability is {low} to {high}."
     ).format(told=len(told), n=n, second=second, leaning=leaning, low=_chance(min(chances)), high=_chance(max(chances)))
 
 

@@ -59,7 +59,7 @@ def run(
         {
             "study": study.name,
             "headline": headline,
-            "chosen_before_data": study.headline is not None,
+            "headline_named": study.headline is not None,
             "outcome": study.outcome.column,
             "window": [str(end) for end in study.window] if study.window else None,
             "study_digest": study.digest,
