@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from balanza import periods
 from balanza.contract import Outcome, Panel, Study, Treatment
 from balanza.errors import Unsupported
 from balanza.say import say
-
-if TYPE_CHECKING:
-    pass
 
 NEVER = -1
 

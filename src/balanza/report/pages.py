@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from markupsafe import Markup
 
 from balanza import __version__
 from balanza.contract import Treatment
+from balanza.forked import each
 from balanza.provenance import write_text
 from balanza.publish.brief import typeset
 from balanza.report import (
@@ -55,28 +54,17 @@ def write(world: WorldResults, out: Path, workers: int = 1) -> None:
         Processes that draw the pages. Each page is written whole or not at all, and is the same for any number.
     """
     names = [*_general(world), *_studies(world), "brief"]
-    if workers == 1:
-        for name in names:
-            _write_page(world, out, name)
-        return
-    fork = multiprocessing.get_context("fork")  # the results are handed on by fork, and need no copy
-    alone = [(name,) for name in names if name not in ALIVE]
-    with ProcessPoolExecutor(workers, fork, _take, (world, out)) as pool:
-        list(pool.map(_write_taken, [ALIVE, *alone]))
+    shares = [ALIVE, *((name,) for name in names if name not in ALIVE)]
+    each(lambda share: _write_share(world, out, share), shares, workers)
 
 
 ALIVE = ("index", "municipality")
 """The pages that carry the charting library, which a process bundles once, and takes seconds over."""
-_TAKEN: list[tuple[WorldResults, Path]] = []
 
 
-def _take(world: WorldResults, out: Path) -> None:
-    _TAKEN.append((world, out))
-
-
-def _write_taken(names: Sequence[str]) -> None:
+def _write_share(world: WorldResults, out: Path, names: Sequence[str]) -> None:
     for name in names:
-        _write_page(*_TAKEN[0], name)
+        _write_page(world, out, name)
 
 
 def _general(world: WorldResults) -> dict[str, Callable[[], dict[str, Any]]]:

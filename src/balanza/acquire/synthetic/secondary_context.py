@@ -176,39 +176,9 @@ def criminal_groups(world: World) -> pd.DataFrame:
 
 
 _PREFIXES = [
-    "ags",
-    "bc-",
-    "bcs",
-    "cam",
-    "coa",
-    "col",
-    "cps",
-    "cua",
-    "df-",
-    "dgo",
-    "gua",
-    "gue",
-    "hgo",
-    "jal",
-    "mex",
-    "mic",
-    "mor",
-    "nay",
-    "nl-",
-    "oax",
-    "pue",
-    "que",
-    "qui",
-    "san",
-    "sin",
-    "son",
-    "tab",
-    "tam",
-    "tla",
-    "ver",
-    "yuc",
-    "zac",
-]
+    "ags", "bc-", "bcs", "cam", "coa", "col", "cps", "cua", "df-", "dgo", "gua", "gue", "hgo", "jal", "mex", "mic",
+    "mor", "nay", "nl-", "oax", "pue", "que", "qui", "san", "sin", "son", "tab", "tam", "tla", "ver", "yuc", "zac",
+]  # fmt: skip
 """How the file of mayors abbreviates the states, in the order of their codes."""
 
 _FIRST = np.array(["ANA", "JOSE", "MARIA", "JUAN", "LUIS", "ROSA", "CARLOS", "ELENA", "PEDRO", "SOFIA"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from balanza.acquire.synthetic import (
@@ -15,6 +13,7 @@ from balanza.acquire.synthetic import (
     layouts_violence,
 )
 from balanza.acquire.synthetic.world import World
+from balanza.forked import each
 from balanza.provenance import write_json
 
 TRUTH = "truth.json"
@@ -36,22 +35,5 @@ def write(world: World, folder: Path, workers: int = 1) -> None:
     workers : int
         Processes that write them.
     """
-    if workers == 1:
-        for layouts in _LAYOUTS:
-            layouts.write(world, folder)
-    else:
-        fork = multiprocessing.get_context("fork")  # the world is handed on by fork, and needs no copy
-        with ProcessPoolExecutor(workers, fork, _take, (world, folder)) as pool:
-            list(pool.map(_write_taken, range(len(_LAYOUTS))))
+    each(lambda number: _LAYOUTS[number].write(world, folder), range(len(_LAYOUTS)), workers)
     write_json(folder / TRUTH, world.truth)
-
-
-_TAKEN: list[tuple[World, Path]] = []
-
-
-def _take(world: World, folder: Path) -> None:
-    _TAKEN.append((world, folder))
-
-
-def _write_taken(number: int) -> None:
-    _LAYOUTS[number].write(*_TAKEN[0])
